@@ -1,0 +1,8 @@
+/** The door of `base`: what every room may use. */
+export * from './assert.ts';
+export * from './bytes.ts';
+export * from './clock.ts';
+export * from './errors.ts';
+export * from './limits.ts';
+export * from './metrics.ts';
+export * from './random.ts';

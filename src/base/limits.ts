@@ -1,0 +1,57 @@
+/** Every limit in one place, with its unit. A structure that grows names its limit here; a test reaches each. */
+export const limits = {
+  /** Decompressed bytes at the beginning of an input that are kept to recognise its kind. */
+  sourceHeadBytes: 1 << 16,
+  /** Bytes of a capture file asked for in one read. */
+  readChunkBytes: 1 << 20,
+  /** Largest frame that a capture file may hold; libpcap's own limit is 256 KiB, some writers go up to 1 MiB. */
+  frameBytesMax: 1 << 20,
+  /** Largest pcapng block that is read; a larger one is skipped and counted. */
+  captureBlockBytesMax: 16 << 20,
+  /** Interfaces that one pcapng section may describe. */
+  captureInterfacesMax: 65_535,
+  /** VLAN tags, or MPLS labels, that are taken off one frame. */
+  linkTagsMax: 16,
+  /** Problems of one capture that are described; further ones are only counted. */
+  captureProblemsMax: 16,
+  /** Rows of a packet batch. */
+  packetBatchRows: 2_048,
+  /** Rows of a flow batch. */
+  flowBatchRows: 4_096,
+  /** Distinct strings of one dictionary column; further ones share the code of `dictionaryOverflowText`. */
+  dictionaryEntriesMax: 1 << 20,
+  /** Flows that the meter holds open at once; at the limit the flow idle for longest is ended. */
+  openFlowsMax: 262_144,
+  /** Packets that the meter may hold back to put late ones in order. */
+  reorderPacketsMax: 8_192,
+  /** Fragmented datagrams whose first fragment is remembered. */
+  fragmentedDatagramsMax: 4_096,
+  /** Packets remembered to find mirrored copies. */
+  duplicateMemoryPackets: 16_384,
+  /** Conversations that nDPI may have under inspection at once. */
+  ndpiConversationsMax: 262_144,
+  /** Bytes of packets that may wait for the nDPI child. */
+  ndpiQueueBytesMax: 32 << 20,
+  /** Bytes of the file of owners' address ranges; the shipped one has about a quarter of that. */
+  ownerTableBytesMax: 2 << 20,
+  /** Flow records that may wait for a name. */
+  unnamedFlowsMax: 262_144,
+  /** Characters of one line of a text table; a longer line is rejected and counted. */
+  textLineCharactersMax: 1 << 20,
+  /** Processes that may sleep at once in a simulated world. */
+  simulatedProcessesMax: 65_536,
+  /** Devices of a simulated home: what its /24 can address beside the gateway. */
+  simulatedDevicesMax: 200,
+  /** Lines that one record of a text table may span (line ends inside quotes); beyond, its first line is rejected. */
+  textRecordLinesMax: 64,
+  /** Rejections that are kept with their place; all are counted. */
+  problemsKeptMax: 20,
+  /** Rows of one row group of a foreign Parquet file; a larger group is rejected. */
+  parquetGroupRowsMax: 1 << 20,
+  /** Texts of addresses remembered while a table is read. */
+  addressTextsMax: 65_536,
+  /** Rows that an importer looks at before it decides on the clocks of a table. */
+  clockSampleRows: 1_000,
+  /** Rows that a Parquet row group holds, so rows kept until they are written. */
+  parquetGroupRows: 32_768,
+} as const;

@@ -1,0 +1,7 @@
+/** The door of `2-flow`. */
+export * from './schema.ts';
+export * from './dictionary.ts';
+export * from './flow-batch.ts';
+export * from './l7/namer.ts';
+export * from './meter/header-slab.ts';
+export * from './meter/meter.ts';

@@ -1,0 +1,61 @@
+/**
+ * Who initiated a conversation: the side inside the home, else the sender of the SYN, else the sender of the first
+ * packet. Inside means within the given prefixes or, without any, a private address that talks to a global one.
+ */
+import { isInPrefix, isMapped, type Prefix } from '#base';
+import type { HeaderSlab } from './header-slab.ts';
+
+const tcpSyn = 0x02;
+const tcpAck = 0x10;
+const protocolTcp = 6;
+
+/**
+ * True when the packet's source is the initiator.
+ *
+ * @param home  prefixes of the home; empty: private addresses are the home
+ */
+export function isFromInitiator(slab: HeaderSlab, slot: number, home: readonly Prefix[]): boolean {
+  const at = slot * 4;
+  const sourceInside = home.length > 0 ? isInAny(slab.sourceAddress, at, home) : isPrivate(slab.sourceAddress, at);
+  const destinationInside = home.length > 0
+    ? isInAny(slab.destinationAddress, at, home)
+    : isPrivate(slab.destinationAddress, at);
+  if (sourceInside !== destinationInside) {
+    const outside = sourceInside ? slab.destinationAddress : slab.sourceAddress;
+    if (home.length > 0 || isGlobalUnicast(outside, at)) return sourceInside;
+  }
+  if (slab.protocol[slot] === protocolTcp) {
+    const flags = slab.tcpFlags[slot] as number;
+    if ((flags & tcpSyn) !== 0) return (flags & tcpAck) === 0;
+  }
+  return true;
+}
+
+function isInAny(words: Uint32Array, at: number, prefixes: readonly Prefix[]): boolean {
+  for (const prefix of prefixes) {
+    if (isInPrefix(words, at, prefix)) return true;
+  }
+  return false;
+}
+
+/** RFC 1918, RFC 6598 (shared), RFC 3927 and RFC 4291 (link-local), RFC 4193 (unique local), loopback. */
+export function isPrivate(words: Uint32Array, at: number): boolean {
+  const last = words[at + 3] as number;
+  if (isMapped(words, at)) {
+    return last >>> 24 === 10 || last >>> 20 === 0xac1 || last >>> 16 === 0xc0a8 || last >>> 22 === 0x191 ||
+      last >>> 16 === 0xa9fe || last >>> 24 === 127;
+  }
+  const first = words[at] as number;
+  if (first >>> 25 === 0x7e || first >>> 22 === 0x3fa) return true;
+  return first === 0 && words[at + 1] === 0 && words[at + 2] === 0 && last === 1;
+}
+
+/** An address of one host that the Internet routes: not private, multicast, broadcast or "this network". */
+export function isGlobalUnicast(words: Uint32Array, at: number): boolean {
+  if (isPrivate(words, at)) return false;
+  if (isMapped(words, at)) {
+    const top = (words[at + 3] as number) >>> 24;
+    return top !== 0 && top < 224;
+  }
+  return (words[at] as number) >>> 29 === 1;
+}
