@@ -48,6 +48,8 @@ export const limits = {
   problemsKeptMax: 20,
   /** Rows of one row group of a foreign Parquet file; a larger group is rejected. */
   parquetGroupRowsMax: 1 << 20,
+  /** Bytes of each of the two buffers of a small table's output. */
+  tableBufferBytes: 1 << 16,
   /** Texts of addresses remembered while a table is read. */
   addressTextsMax: 65_536,
   /** Rows that an importer looks at before it decides on the clocks of a table. */

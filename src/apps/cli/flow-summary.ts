@@ -1,5 +1,5 @@
 /** What a run of `natlens flows` counted: gathers it, checks that it balances, and shows it. */
-import { assertInvariant, Counts, formatAddress, type Problem } from '#base';
+import { assertInvariant, formatAddress, type Problem } from '#base';
 import { Dictionary, type FlowBatch } from '#flow';
 import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
 
@@ -31,8 +31,10 @@ export type FlowSummary = {
   readonly flowsEndedForRoom: number;
   readonly dnsQueries: number | null;
   readonly output: string | null;
-  /** Where inputs broke off or were repaired. */
+  /** Where inputs broke off, and the first rows that were rejected. */
   readonly problems: readonly { readonly input: string; readonly code: string; readonly detail: string; readonly offsetBytes: number }[];
+  /** What was repaired or guessed in the records taken over. */
+  readonly notes: readonly string[];
 };
 
 /** Flow records as they pass to the output: counts them by layer-7 name and keeps the largest for show. */
@@ -153,6 +155,7 @@ export function formatSummary(summary: FlowSummary): string {
   lines.push(`layer-7 names: ${summary.l7.source}${summary.l7.version === '' ? '' : ` (${summary.l7.version})`}${named === '' ? '' : `: ${named}`}`);
   if (summary.dnsQueries !== null) lines.push(`${formatCount(summary.dnsQueries)} DNS queries written`);
   if (summary.output !== null) lines.push(`written to ${summary.output}`);
+  lines.push(...summary.notes);
   for (const problem of summary.problems) lines.push(`${problem.input}: ${problem.detail}`);
   return lines.join('\n');
 }
@@ -160,11 +163,4 @@ export function formatSummary(summary: FlowSummary): string {
 /** Problems of one input, named for the summary. */
 export function nameProblems(input: string, problems: readonly Problem[]): FlowSummary['problems'] {
   return problems.map(({ code, detail, offsetBytes }) => ({ input, code, detail, offsetBytes }));
-}
-
-/** Sum of several counts. */
-export function mergeCounts(all: readonly Counts[]): Counts {
-  const merged = new Counts();
-  for (const counts of all) merged.merge(counts);
-  return merged;
 }

@@ -3,8 +3,8 @@
  * headers (hop count and header checksum apart) within a few milliseconds. Payload is compared through the transport
  * checksum only; no byte of it is read. Direct-mapped and bounded: a displaced packet's copy is metered as a packet.
  *
- * What cannot be told from a real repetition is kept: a pure TCP acknowledgement or a UDP datagram without checksum when
- * no IPv4 identification tells the copies apart.
+ * What cannot be told from a real repetition is kept: a TCP segment without payload (hosts repeat acknowledgements and
+ * resets) or a UDP datagram without checksum, when no IPv4 identification tells the copies apart.
  */
 import { limits } from '#base';
 import type { HeaderSlab } from './header-slab.ts';
@@ -61,8 +61,7 @@ export class DuplicateMemory {
     } else if (protocol === protocolTcp) {
       if (end - at < 20) return false;
       const headerBytes = (view.getUint8(at + 12) >>> 4) * 4;
-      if (identification === 0 && octets <= (slab.ipVersion[slot] === 4 ? 20 : 40) + headerBytes &&
-        ((slab.tcpFlags[slot] as number) & 0x07) === 0) return false;
+      if (identification === 0 && octets <= (slab.ipVersion[slot] === 4 ? 20 : 40) + headerBytes) return false;
       high = mix(mix(mix(high, view.getInt32(at)), view.getInt32(at + 4)), view.getInt32(at + 8));
       low = mix(mix(mix(low, view.getInt32(at + 12)), view.getInt32(at + 16)), high);
     } else {

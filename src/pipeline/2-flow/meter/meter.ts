@@ -231,7 +231,7 @@ export class Meter {
             this.#endFlow(index, over);
           } else {
             known ||= direction;
-            if (direction === 2 || this.#isOfInitiatorKey(at, slot)) {
+            if (direction === 2 || this.#isOfInitiatorKey(index, slot)) {
               this.#forward = direction === 1;
               return index;
             }
@@ -246,10 +246,15 @@ export class Meter {
 
   #forward = true;
 
-  /** The flow-key fields that only the initiator's packets carry: interface and class of service. */
-  #isOfInitiatorKey(at: number, slot: number): boolean {
+  /**
+   * The flow-key fields that only the initiator's packets carry: interface and class of service. Stray packets after the
+   * end of a flow are the kernel's, with a class of service of its own: they belong to the flow all the same.
+   */
+  #isOfInitiatorKey(index: number, slot: number): boolean {
     const words = this.#flows.words;
+    const at = index * table.recordWords;
     if (((words[at + table.wSeen] as number) & table.seenInitiator) === 0) return true;
+    if (this.#flows.doubles[index * table.recordDoubles + table.dClosed] !== Infinity) return true;
     return (words[at + table.wClassOfService] as number) >>> 8 === this.#slab.classOfService[slot] &&
       words[at + table.wInterface] === this.#slab.interfaceIndex[slot];
   }

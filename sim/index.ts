@@ -1,0 +1,11 @@
+/** The door of the simulator: worlds made from a seed, for tests, the demo and the simulate command. */
+export { deviceKinds, type DeviceKind } from './devices.ts';
+export type { DeviceTruth } from './device-world.ts';
+export { simulateHome, defaultStartMicroseconds } from './home.ts';
+export type { HomeOptions, SimulatedHome, SimulatedPacket } from './home.ts';
+export { writeHomeCapture, type HomeCapture } from './home-capture.ts';
+export { encodeCapture, writeCapture, type CaptureFormat, type TimedFrame } from './pcap-writer.ts';
+export type { ServerPlacement } from './servers.ts';
+export { batchFrames, type CapturedFrame } from './packet-batches.ts';
+export * from './packet-builder.ts';
+export { addressBytes } from './servers.ts';

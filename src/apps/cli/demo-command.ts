@@ -1,0 +1,43 @@
+/** `natlens demo`: what `npm start` runs. Until the lab exists: simulates a home, meters its capture, shows the flows. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { meterDefaults } from '#flow';
+import { writeHomeCapture } from '#sim';
+import { runFlows } from './flows-run.ts';
+import { formatSummary } from './flow-summary.ts';
+import type { ReportExit } from './main.ts';
+import { describeCapture } from './simulate-command.ts';
+
+const demoSeed = 2019;
+const demoMinutes = 30;
+
+export function addDemoCommand(program: Command, reportExit: ReportExit): void {
+  program.command('demo')
+    .summary('simulate a home, meter its traffic and show the flows')
+    .description('Simulates half an hour of a small home behind one gateway, meters the capture and shows its flows. Ends by itself; ' +
+      'nothing is left behind.')
+    .option('--once', 'end after one run (it always does)')
+    .option('--json', 'print the summary as JSON')
+    .addHelpText('after', '\nExample:\n  natlens demo --json\n')
+    .action(async (options: { json?: boolean }) => {
+      const folder = await mkdtemp(join(tmpdir(), 'natlens-demo-'));
+      try {
+        const path = join(folder, 'home.pcap');
+        const capture = await writeHomeCapture(path, { seed: demoSeed, durationS: demoMinutes * 60, servers: 'clouds' });
+        const { summary, tally, isComplete } = await runFlows([path], {
+          active: meterDefaults.activeTimeoutMs / 1000, idle: meterDefaults.idleTimeoutMs / 1000, home: [], quiet: options.json === true,
+        });
+        if (options.json === true) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+        else {
+          process.stdout.write(`A simulated home (seed ${demoSeed}, ${demoMinutes} minutes)\n\n${describeCapture('home.pcap', capture)}\n\n` +
+            `${tally.format()}\n\n${formatSummary(summary)}\n\n` +
+            'Next: natlens flows YOUR.pcap -o flows.parquet, or natlens simulate home.pcap to keep a capture like this one.\n');
+        }
+        if (!isComplete) reportExit(1);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+}

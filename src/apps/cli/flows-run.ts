@@ -1,0 +1,277 @@
+/** One run of `natlens flows`: opens inputs, meters captures, takes over records, names, writes, and counts it all. */
+import { Counts, cpuSeconds, OperatorError, systemClock, type Problem } from '#base';
+import { openByteSource, readCapture, recogniseCapture, type ByteSource } from '#capture';
+import {
+  createDictionaries, createExporterNamer, createNoneNamer, createPrefixNamer, DnsQueryTap, Meter, type Dictionaries,
+  type EmitFlows, type FlowSetInfo, type L7Source, type Namer,
+} from '#flow';
+import {
+  flowFileKindTexts, openFlowSink, openTableSink, readFlows, recogniseFlows, type FlowFileKind, type FlowSink,
+  type TableSink, type TableValue,
+} from '#flow/files';
+import { FlowOutput } from './flow-output.ts';
+import { assertBalance, nameProblems, type FlowSummary, type FlowTally } from './flow-summary.ts';
+import type { FlowsOptions } from './flows-command.ts';
+import { Progress } from './progress.ts';
+import { formatCount } from './text-table.ts';
+
+export type FlowsRun = {
+  readonly summary: FlowSummary;
+  readonly tally: FlowTally;
+  /** False when an input was cut or damaged. */
+  readonly isComplete: boolean;
+};
+
+/**
+ * Runs `natlens flows`.
+ *
+ * @param inputs  paths, `-` for standard input; read in this order
+ * @throws OperatorError     an input cannot be read or is of no known kind, an option does not fit
+ * @throws EnvironmentError  the disk failed, libndpi is absent
+ */
+export async function runFlows(inputs: readonly string[], options: FlowsOptions): Promise<FlowsRun> {
+  for (const input of inputs) {
+    if (input === '-') continue;
+    const source = await openByteSource(input, { headBytes: recogniseBytes });
+    try {
+      recogniseInput(source);
+    } finally {
+      await source.close();
+    }
+  }
+  const run = await FlowsRunner.open(options);
+  try {
+    for (const input of inputs) await run.read(input);
+    return await run.end();
+  } catch (thrown) {
+    await run.abandon();
+    throw thrown;
+  }
+}
+
+/** Bytes that tell the kind of an input. */
+const recogniseBytes = 1 << 16;
+
+type InputKind = { readonly isCapture: true } | { readonly isCapture: false; readonly fileKind: FlowFileKind };
+
+function recogniseInput(source: ByteSource): InputKind {
+  if (source.head.length === 0) {
+    throw new OperatorError('input-empty', `${source.path} is empty: nothing to read; check how it was made.`);
+  }
+  const capture = recogniseCapture(source.head);
+  if (capture !== undefined) return { isCapture: true };
+  const flows = recogniseFlows(source.head);
+  if (flows !== undefined) return { isCapture: false, fileKind: flows };
+  throw new OperatorError('input-unknown-kind', `${source.path} is neither a capture (pcap, pcapng) nor a flow file that natlens ` +
+    `knows (${Object.values(flowFileKindTexts).join(', ')}): check the path.`);
+}
+
+class FlowsRunner {
+  readonly #options: FlowsOptions;
+  readonly #startMs = systemClock.monotonicMs();
+  readonly #dictionaries: Dictionaries = createDictionaries();
+  readonly #sink: FlowSink | undefined;
+  readonly #dnsSink: TableSink | undefined;
+  readonly #dnsRows: TableValue[][] = [];
+  readonly #dnsTap: DnsQueryTap | undefined;
+  readonly #output: FlowOutput;
+  readonly #progress: Progress;
+  readonly #rejected = new Counts();
+  readonly #inputs: { name: string; kind: string; packets: number; records: number }[] = [];
+  readonly #problems: FlowSummary['problems'][number][] = [];
+  readonly #origins = new Set<string>();
+  readonly #notes: string[] = [];
+  #isComplete = true;
+  #meter: Meter | undefined;
+  #captureNamer: Namer | undefined;
+  #recordNamer: Namer | undefined;
+  #importedCount = 0;
+
+  static async open(options: FlowsOptions): Promise<FlowsRunner> {
+    const info: FlowSetInfo = {
+      origin: '', l7Source: options.l7 ?? 'prefix', l7Version: '', activeTimeoutMs: options.active * 1000, idleTimeoutMs: options.idle * 1000,
+    };
+    const sink = options.output === undefined ? undefined : await openFlowSink(options.output, info);
+    const dnsSink = options.dns === undefined ? undefined : await openTableSink(options.dns, dnsColumns);
+    return new FlowsRunner(options, sink, dnsSink);
+  }
+
+  private constructor(options: FlowsOptions, sink: FlowSink | undefined, dnsSink: TableSink | undefined) {
+    this.#options = options;
+    this.#sink = sink;
+    this.#dnsSink = dnsSink;
+    this.#output = new FlowOutput(sink);
+    this.#progress = new Progress(options.quiet === true);
+    if (dnsSink === undefined) return;
+    this.#dnsTap = new DnsQueryTap((query) => void this.#dnsRows.push([
+      query.timeMilliseconds, query.sourceAddress, query.destinationAddress, query.sourcePort, query.name, query.queryType, query.dnsId,
+      query.ipId,
+    ]));
+  }
+
+  async read(input: string): Promise<void> {
+    const source = await openByteSource(input);
+    try {
+      const kind = recogniseInput(source);
+      if (kind.isCapture) await this.#readCapture(source);
+      else await this.#readRecords(source, kind.fileKind);
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #readCapture(source: ByteSource): Promise<void> {
+    this.#origins.add('natlens meter');
+    const namer = this.#captureNamer ??= await openNamer(this.#options.l7 ?? 'prefix', (flows) => this.#output.accept(flows));
+    const meter = this.#meter ??= this.#openMeter(namer);
+    const reading = readCapture(source);
+    for await (const batch of reading.batches()) {
+      meter.add(batch);
+      const busy = namer.whenReady();
+      if (busy !== undefined) await busy;
+      if (this.#output.isWaiting) await this.#output.drain();
+      if (this.#dnsRows.length > 0) await this.#writeDnsQueries();
+      if (this.#output.isAbandoned) break;
+      this.#progress.tick(() => describeProgress(source, `${formatCount(meter.counts().packets)} packets, ` +
+        `${formatCount(meter.counts().flows)} flows`, this.#progress.seconds));
+    }
+    this.#rejected.merge(reading.rejected);
+    this.#inputs.push({ name: source.path, kind: reading.kind, packets: reading.frames, records: 0 });
+    this.#noteCut(source.path, reading.problems);
+  }
+
+  async #writeDnsQueries(): Promise<void> {
+    for (const query of this.#dnsRows) {
+      const busy = this.#dnsSink?.write(query);
+      if (busy !== undefined) await busy;
+    }
+    this.#dnsRows.length = 0;
+  }
+
+  #openMeter(namer: Namer): Meter {
+    const { active, idle, home, keepDuplicates } = this.#options;
+    const tap = this.#dnsTap;
+    return new Meter(
+      { activeTimeoutMs: active * 1000, idleTimeoutMs: idle * 1000, home, ...(keepDuplicates === true ? { duplicateWindowMs: 0 } : {}) },
+      (flows) => namer.name(flows),
+      {
+        dictionaries: this.#dictionaries,
+        observe: (packets, headers, slots, slotCount) => {
+          namer.observe(packets, headers, slots, slotCount);
+          tap?.observe(packets, headers, slots, slotCount);
+        },
+      });
+  }
+
+  async #readRecords(source: ByteSource, kind: FlowFileKind): Promise<void> {
+    if (this.#options.l7 === 'ndpi') {
+      throw new OperatorError('bad-option', `--l7 ndpi looks at packets, and ${source.path} holds flow records: choose exporter, prefix or none.`);
+    }
+    const namer = this.#recordNamer ??= await openNamer(this.#options.l7 ?? 'exporter', (flows) => this.#output.accept(flows));
+    const reading = readFlows(source, kind, { dictionaries: this.#dictionaries });
+    for await (const batch of reading.batches()) {
+      namer.name(batch);
+      await this.#output.drain();
+      if (this.#output.isAbandoned) break;
+      this.#progress.tick(() => describeProgress(source, `${formatCount(reading.rows)} records`, this.#progress.seconds));
+    }
+    this.#origins.add(reading.info?.origin ?? flowFileKindTexts[kind]);
+    this.#importedCount += reading.rows;
+    this.#rejected.merge(reading.rejected);
+    this.#inputs.push({ name: source.path, kind, packets: 0, records: reading.records });
+    this.#problems.push(...nameProblems(source.path, reading.problems));
+    this.#notes.push(...reading.notes.map((note) => `${source.path}: ${note}`));
+    if (source.problem !== undefined) this.#noteCut(source.path, [source.problem]);
+  }
+
+  /** An input that could not be read to its end. */
+  #noteCut(path: string, problems: readonly Problem[]): void {
+    this.#problems.push(...nameProblems(path, problems));
+    if (problems.length > 0) this.#isComplete = false;
+  }
+
+  async end(): Promise<FlowsRun> {
+    this.#meter?.end();
+    await this.#captureNamer?.end();
+    await this.#recordNamer?.end();
+    await this.#output.drain();
+    const info = this.#describeSet();
+    await this.#sink?.end(info);
+    await this.#dnsSink?.end();
+    this.#progress.end();
+    const summary = this.#summarise(info);
+    if (!this.#output.isAbandoned) assertBalance(summary, this.#output.tally);
+    return { summary, tally: this.#output.tally, isComplete: this.#isComplete };
+  }
+
+  /** Leaves no half output behind. */
+  async abandon(): Promise<void> {
+    this.#progress.end();
+    await this.#captureNamer?.end().catch(() => undefined);
+    await this.#sink?.abandon();
+    await this.#dnsSink?.abandon();
+  }
+
+  #describeSet(): FlowSetInfo {
+    const namer = this.#captureNamer ?? this.#recordNamer;
+    const isMetered = this.#meter !== undefined;
+    return {
+      origin: [...this.#origins].join(', '),
+      l7Source: namer?.source ?? 'none',
+      l7Version: namer?.version ?? '',
+      activeTimeoutMs: isMetered ? this.#options.active * 1000 : 0,
+      idleTimeoutMs: isMetered ? this.#options.idle * 1000 : 0,
+    };
+  }
+
+  #summarise(info: FlowSetInfo): FlowSummary {
+    const metered = this.#meter?.counts();
+    if (metered !== undefined) this.#rejected.merge(metered.rejected);
+    return {
+      inputs: this.#inputs,
+      packets: this.#inputs.reduce((sum, input) => sum + input.packets, 0),
+      records: this.#inputs.reduce((sum, input) => sum + input.records, 0),
+      meteredPackets: metered?.packets ?? 0,
+      importedFlows: this.#importedCount,
+      rejected: this.#rejected.toJSON(),
+      flows: (metered?.flows ?? 0) + this.#importedCount,
+      octets: metered?.octets ?? 0,
+      seconds: (systemClock.monotonicMs() - this.#startMs) / 1000,
+      cpuSeconds: cpuSeconds(),
+      l7: { source: info.l7Source, version: info.l7Version, counts: addCounts(this.#captureNamer?.counts(), this.#recordNamer?.counts()) },
+      activeTimeoutSeconds: info.activeTimeoutMs / 1000,
+      idleTimeoutSeconds: info.idleTimeoutMs / 1000,
+      latePackets: metered?.latePackets ?? 0,
+      clockSteps: metered?.clockSteps ?? 0,
+      unresolvedFragments: metered?.unresolvedFragments ?? 0,
+      flowsEndedForRoom: metered?.flowsEndedForRoom ?? 0,
+      dnsQueries: this.#dnsTap?.queryCount ?? null,
+      output: this.#options.output ?? null,
+      problems: this.#problems,
+      notes: this.#notes,
+    };
+  }
+}
+
+const dnsColumns = ['timeMilliseconds', 'sourceAddress', 'destinationAddress', 'sourceTransportPort', 'dnsQueryName', 'dnsQueryType', 'dnsId', 'ipId'];
+
+async function openNamer(source: L7Source, emit: EmitFlows): Promise<Namer> {
+  if (source === 'prefix') return createPrefixNamer(emit);
+  if (source === 'exporter') return createExporterNamer(emit);
+  if (source === 'none') return createNoneNamer(emit);
+  const { createNdpiNamer } = await import('#flow/ndpi');
+  return await createNdpiNamer({}, emit);
+}
+
+function addCounts(...all: readonly (Record<string, number> | undefined)[]): Record<string, number> {
+  const sum = new Counts();
+  for (const counts of all) {
+    for (const [name, count] of Object.entries(counts ?? {})) sum.add(name, count);
+  }
+  return sum.toJSON();
+}
+
+function describeProgress(source: ByteSource, done: string, seconds: number): string {
+  const share = source.sizeBytes === undefined || source.sizeBytes === 0 ? '' : `${Math.floor(100 * source.readBytes / source.sizeBytes)} % of `;
+  return `natlens: ${share}${source.path}: ${done}, ${formatCount(seconds)} s`;
+}

@@ -1,0 +1,77 @@
+/** Flow records out of the house: one interface, three formats, chosen by the suffix of the output's name. */
+import { OperatorError } from '#base';
+import type { FlowBatch, FlowSetInfo } from '../flow-batch.ts';
+import { openFileTarget, openStreamTarget, standardOutput, type OutputTarget, type WritableStream } from './output-target.ts';
+import { openParquetSink } from './parquet-sink.ts';
+import { TextSink } from './text-sink.ts';
+
+/** Takes flow records and writes them in the order in which they come. */
+export type FlowSink = {
+  /**
+   * Writes the rows of a batch.
+   *
+   * @param batch  read only; may be reused once the returned promise has resolved, or at once when there is none
+   * @returns      a promise only when the caller must wait
+   * @throws EnvironmentError  `disk`: an earlier write failed
+   */
+  write(batch: FlowBatch): void | Promise<void>;
+  /** Writes what is left and gives the output its name. Call it once, last. @throws EnvironmentError  `disk` */
+  end(info: FlowSetInfo): Promise<void>;
+  /** Instead of `end`: stops and leaves no file behind. */
+  abandon(): Promise<void>;
+  /** Bytes that have left the sink; after `end`, the size of the output. */
+  readonly bytesWritten: number;
+  /** True when the reader of standard output went away (`| head`): further rows are dropped, the caller may stop. */
+  readonly readerGone: boolean;
+};
+
+export type FlowFormat = 'csv' | 'jsonl' | 'parquet';
+
+const formatOfSuffix: Readonly<Record<string, FlowFormat>> = { '.csv': 'csv', '.jsonl': 'jsonl', '.parquet': 'parquet' };
+
+export type FlowSinkOptions = {
+  /** Instead of the suffix; standard output is CSV without it. */
+  readonly format?: FlowFormat | undefined;
+  /** Standard output; for tests. */
+  readonly stream?: WritableStream;
+  /** Bytes of one write of the text formats; for tests. */
+  readonly bufferBytes?: number;
+  /** Rows of one row group of Parquet; for tests. */
+  readonly groupRows?: number;
+};
+
+/**
+ * Opens an output for flow records.
+ *
+ * @param target  path ending in `.csv`, `.jsonl` or `.parquet`, or `-` for standard output
+ * @param info    what is known of the flow set beforehand; `end` has the last word
+ * @throws OperatorError  `output-unknown-kind`, `output-unwritable`, `bad-option` (Parquet on standard output)
+ */
+export async function openFlowSink(target: string, info: FlowSetInfo, options: FlowSinkOptions = {}): Promise<FlowSink> {
+  const format = options.format ?? chooseFormat(target);
+  if (format === 'parquet') {
+    if (target === standardOutput) {
+      throw new OperatorError('bad-option', 'Parquet cannot go to standard output; name a file ending in .parquet.');
+    }
+    return openParquetSink(target, info, options.groupRows);
+  }
+  return new TextSink(await openTarget(target, options.stream), format, options.bufferBytes);
+}
+
+/** Format that the suffix of a path asks for; standard output is CSV. @throws OperatorError  `output-unknown-kind` */
+export function chooseFormat(target: string): FlowFormat {
+  if (target === standardOutput) return 'csv';
+  const suffix = /\.[^./\\]*$/.exec(target)?.[0].toLowerCase() ?? '';
+  const format = formatOfSuffix[suffix];
+  if (format !== undefined) return format;
+  const known = Object.keys(formatOfSuffix).join(', ');
+  throw new OperatorError(
+    'output-unknown-kind',
+    `The output ${target} has no suffix that says what to write; use one of ${known}, or - for standard output.`,
+  );
+}
+
+/** A file by its path, or standard output for `-`. */
+export async function openTarget(target: string, stream?: WritableStream): Promise<OutputTarget> {
+  return target === standardOutput ? openStreamTarget(stream) : openFileTarget(target);
+}

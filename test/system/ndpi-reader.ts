@@ -1,0 +1,152 @@
+/**
+ * ndpiReader as the oracle of our nDPI names: runs it, reads its CSV, meters the same capture with `--l7 ndpi`, and
+ * compares per conversation. tshark tells what lies inside tunnels. Nothing here knows how our namer works.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatAddress, parseAddress } from '#base';
+import { openByteSource, readCapture } from '#capture';
+import { createDictionaries, Meter, type FlowBatch, type MeterOptions, type Namer } from '#flow';
+import { createNdpiNamer } from '#flow/ndpi';
+
+/** A row of ndpiReader's CSV. */
+export type OracleRow = { readonly key: string; readonly name: string; readonly packets: number };
+
+/** What differs between ndpiReader and us on one capture. */
+export type Comparison = {
+  readonly capture: string;
+  /** Conversations that both name. */
+  readonly comparedCount: number;
+  /** Those whose names differ: `key: theirs, ours`. */
+  readonly differing: readonly string[];
+  /** Conversations of ndpiReader for which there is no flow. */
+  readonly missing: readonly OracleRow[];
+};
+
+/** True when ndpiReader and tshark can be run. */
+export function hasOracle(): boolean {
+  return ['ndpiReader', 'tshark'].every((tool) => ['/usr/bin', '/usr/local/bin', '/bin'].some((folder) => existsSync(join(folder, tool))));
+}
+
+/** Key of a conversation: protocol and both sides, the lesser first. Ports count for TCP and UDP only, as in ndpiReader. */
+export function conversationKey(protocol: number, address: string, port: number, otherAddress: string, otherPort: number): string {
+  const hasPorts = protocol === 6 || protocol === 17;
+  const one = `${address}|${hasPorts ? port : 0}`;
+  const other = `${otherAddress}|${hasPorts ? otherPort : 0}`;
+  return `${protocol} ${one < other ? `${one} ${other}` : `${other} ${one}`}`;
+}
+
+/** Runs `ndpiReader -I -v 2 -C` on a capture. */
+export function runNdpiReader(capture: string): OracleRow[] {
+  const folder = mkdtempSync(join(tmpdir(), 'natlens-ndpi-'));
+  try {
+    const table = join(folder, 'out.csv');
+    execFileSync('ndpiReader', ['-I', '-v', '2', '-C', table, '-i', capture, '-q'], { stdio: 'ignore' });
+    return readFileSync(table, 'latin1').split('\n').filter((line) => /^\d+,\d+,/.test(line)).map(readRow);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function readRow(line: string): OracleRow {
+  const fields = line.split(',');
+  const text = (at: number): string => fields[at] ?? '';
+  const key = conversationKey(Number(text(1)), canonical(text(5)), Number(text(6)), canonical(text(7)), Number(text(8)));
+  return { key, name: text(10), packets: Number(text(12)) + Number(text(15)) };
+}
+
+/** ndpiReader writes `::` for a single zero group too; RFC 5952 does not. */
+function canonical(address: string): string {
+  const words = parseAddress(address);
+  return words === undefined ? address : formatAddress(Uint32Array.from(words), 0);
+}
+
+/** Names of our flows by conversation, of one capture metered with a namer that is ended afterwards. */
+export async function nameCapture(
+  capture: string, createNamer: (emit: (flows: FlowBatch) => void) => Promise<Namer>, options: Partial<MeterOptions> = {},
+): Promise<{ names: Map<string, Set<string>>; flowCount: number; counts: Record<string, number> }> {
+  const names = new Map<string, Set<string>>();
+  let flowCount = 0;
+  const namer = await createNamer((flows) => {
+    flowCount += flows.rowCount;
+    collectNames(flows, names);
+  });
+  const meter = new Meter(options, (flows) => namer.name(flows), {
+    observe: (packets, headers, slots, count) => namer.observe(packets, headers, slots, count),
+    dictionaries: createDictionaries(),
+  });
+  const source = await openByteSource(capture);
+  try {
+    for await (const batch of readCapture(source).batches()) {
+      meter.add(batch);
+      const ready = namer.whenReady();
+      if (ready !== undefined) await ready;
+    }
+  } finally {
+    await source.close();
+  }
+  meter.end();
+  await namer.end();
+  return { names, flowCount, counts: namer.counts() };
+}
+
+function collectNames(flows: FlowBatch, names: Map<string, Set<string>>): void {
+  const columns = flows.columns;
+  for (let row = 0; row < flows.rowCount; row++) {
+    const key = conversationKey(columns.protocolIdentifier[row] as number,
+      formatAddress(columns.sourceAddress, row * 4), columns.sourceTransportPort[row] as number,
+      formatAddress(columns.destinationAddress, row * 4), columns.destinationTransportPort[row] as number);
+    const name = flows.dictionaries.applicationName.decode(columns.applicationName[row] as number);
+    const known = names.get(key);
+    if (known === undefined) names.set(key, new Set([name]));
+    else known.add(name);
+  }
+}
+
+/** Compares one capture. */
+export async function compareCapture(capture: string, options: Partial<MeterOptions> = {}): Promise<Comparison> {
+  const rows = runNdpiReader(capture);
+  const { names } = await nameCapture(capture, (emit) => createNdpiNamer({}, emit), options);
+  const outside = rows.some((row) => !names.has(row.key)) ? readTunnels(capture) : new Map<string, string>();
+  const differing: string[] = [];
+  const missing: OracleRow[] = [];
+  let comparedCount = 0;
+  for (const row of rows) {
+    const ours = names.get(row.key) ?? names.get(outside.get(row.key) ?? '');
+    if (ours === undefined) {
+      missing.push(row);
+      continue;
+    }
+    comparedCount++;
+    if (ours.size !== 1 || !ours.has(row.name)) differing.push(`${row.key}: ${row.name}, ${[...ours].join(' and ')}`);
+  }
+  return { capture, comparedCount, differing, missing };
+}
+
+/** Conversation inside a tunnel to the one outside, from tshark's dissection of IP in IP. */
+function readTunnels(capture: string): Map<string, string> {
+  const fields = ['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst', 'ip.proto', 'ipv6.nxt', 'tcp.srcport', 'udp.srcport', 'tcp.dstport',
+    'udp.dstport', 'frame.protocols'];
+  const output = execFileSync('tshark', ['-r', capture, '-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 28 });
+  const outside = new Map<string, string>();
+  for (const line of output.split('\n')) {
+    const values = line.split('\t').map((value) => value.split(','));
+    const layers = (values[10]?.[0] ?? '').split(':').filter((layer) => layer === 'ip' || layer === 'ipv6');
+    if (layers.length < 2) continue;
+    const sides = layers.map((layer, i) => {
+      const nth = layers.slice(0, i).filter((other) => other === layer).length;
+      const [source, destination, protocol] = layer === 'ip' ? [0, 1, 4] : [2, 3, 5];
+      return { source: values[source]?.[nth] ?? '', destination: values[destination]?.[nth] ?? '', protocol: Number(values[protocol]?.[nth]) };
+    });
+    const outer = sides[0] as (typeof sides)[number];
+    const inner = sides.at(-1) as (typeof sides)[number];
+    const sourcePort = Number(values[6]?.[0] || values[7]?.[0] || 0);
+    const destinationPort = Number(values[8]?.[0] || values[9]?.[0] || 0);
+    outside.set(conversationKey(inner.protocol, canonical(inner.source), sourcePort, canonical(inner.destination), destinationPort),
+      conversationKey(outer.protocol, canonical(outer.source), 0, canonical(outer.destination), 0));
+  }
+  return outside;
+}
