@@ -22,6 +22,12 @@ export class PayloadPool {
     return this.#bytes.subarray(at, at + lengthBytes);
   }
 
+  /** Four bytes drawn anew: no two datagrams of a flow are the same, as encryption would have it. */
+  draw(): readonly number[] {
+    const word = this.#random.uint32();
+    return [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255];
+  }
+
   /** Random bytes after a fixed beginning. */
   after(beginning: readonly number[], lengthBytes: number): Uint8Array {
     const bytes = new Uint8Array(lengthBytes);
@@ -97,9 +103,9 @@ export function buildQuicLong(pool: PayloadPool, type: 0 | 2, datagramBytes: num
   return pool.after([...header, 0x40 | (restBytes >> 8), restBytes & 255], datagramBytes);
 }
 
-/** A datagram with a short header (RFC 9000 §17.3). */
+/** A datagram with a short header (RFC 9000 §17.3), its packet number protected. */
 export function buildQuicShort(pool: PayloadPool, datagramBytes: number): Uint8Array {
-  return pool.after([0x40], datagramBytes);
+  return pool.after([0x40, ...pool.draw()], datagramBytes);
 }
 
 export const ntpPort = 123;

@@ -140,9 +140,16 @@ export const plants: Readonly<Record<string, Plant>> = {
     keeps: [at(flow, ...Array.from({ length: 499 }, () => '//')), { path: 'docs/long.md', text: '\n'.repeat(900) }],
   },
   'at-most-120-columns': {
-    breaks: [at(flow, `// ${'x'.repeat(118)}`)],
-    keeps: [at(flow, `// ${'x'.repeat(117)}`), at(flow, `// ${'§'.repeat(117)}`),
-      at('src/pipeline/2-flow/schema.ts', `// ${'x'.repeat(118)}`)],
+    breaks: [
+      at(flow, `// ${'x'.repeat(118)}`), at(unitTest, `/* ${'x y '.repeat(30)}*/`),
+      at(flow, `const text = '${'x'.repeat(40)}' + ${'f() + '.repeat(12)}1;`),
+      at(flow, `f(${"'text', ".repeat(20)}1);`),
+    ],
+    keeps: [
+      at(flow, `// ${'x'.repeat(117)}`), at(flow, `// ${'§'.repeat(117)}`),
+        at(flow, `const row = '${'1,'.repeat(90)}';`),
+      at('src/pipeline/2-flow/schema.ts', `// ${'x'.repeat(118)}`),
+    ],
   },
   'clocks-and-chance-in-base': {
     breaks: [

@@ -16,6 +16,8 @@ export type Rule = {
 
 export const linesMax = 500;
 export const columnsMax = 120;
+/** Columns of code beside a text that is too long for a line by itself. */
+const columnsBesideText = 60;
 
 /** Files that may be wider than a line of prose, with the reason. */
 export const wideFiles: readonly { readonly path: string; readonly reason: string }[] = [
@@ -93,8 +95,29 @@ function findBuiltins(names: readonly string[], folders: readonly string[]): Rul
 
 function findWideLines({ path, text }: SourceFile): string[] {
   if (!isCode(path) || wideFiles.some((wide) => wide.path === path)) return [];
-  return text.split('\n').flatMap(
-    (line, i) => line.length > columnsMax ? [`line ${i + 1}: ${line.length} columns`] : []);
+  if (!text.split('\n').some((line) => line.length > columnsMax)) return [];
+  const { code, comments } = scanSource(text);
+  let at = 0;
+  return text.split('\n').flatMap((line, i) => {
+    const from = at;
+    at += line.length + 1;
+    const literal = longestLiteral(line, code.slice(from, at - 1), comments.slice(from, at - 1));
+    // A text is not torn apart; the code beside it must be short then.
+    const isWide = line.length > columnsMax && line.length - literal > columnsBesideText;
+    return isWide ? [`line ${i + 1}: ${line.length} columns`] : [];
+  });
+}
+
+/** Characters of the longest piece of a line that lies inside one string, template or regular expression. */
+function longestLiteral(line: string, code: string, comments: string): number {
+  let longest = 0;
+  let current = 0;
+  for (let i = 0; i < line.length; i++) {
+    const isHidden = code[i] === ' ' && comments[i] === ' ';
+    current = isHidden ? current + 1 : 0;
+    if (isHidden && line[i] !== ' ') longest = Math.max(longest, current);
+  }
+  return longest;
 }
 
 function findLongFile({ path, text }: SourceFile): string[] {

@@ -3,7 +3,7 @@ export const limits = {
   /** Decompressed bytes at the beginning of an input that are kept to recognise its kind. */
   sourceHeadBytes: 1 << 16,
   /** Bytes of a capture file asked for in one read. */
-  readChunkBytes: 1 << 20,
+  readChunkBytes: 1 << 18,
   /** Largest frame that a capture file may hold; libpcap's own limit is 256 KiB, some writers go up to 1 MiB. */
   frameBytesMax: 1 << 20,
   /** Largest pcapng block that is read; a larger one is skipped and counted. */
@@ -15,7 +15,7 @@ export const limits = {
   /** Problems of one capture that are described; further ones are only counted. */
   captureProblemsMax: 16,
   /** Rows of a packet batch. */
-  packetBatchRows: 2_048,
+  packetBatchRows: 1_024,
   /** Rows of a flow batch. */
   flowBatchRows: 4_096,
   /** Distinct strings of one dictionary column; further ones share the code of `dictionaryOverflowText`. */

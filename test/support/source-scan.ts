@@ -102,30 +102,28 @@ export type Import = {
   readonly specifier: string;
   /** Types alone: gone at run time. */
   readonly isTypeOnly: boolean;
+  /** Loaded only when that line runs. */
+  readonly isDynamic: boolean;
   readonly line: number;
 };
 
-const importPatterns = [
-  /\b(?:import|export)\s+(type\s+)?(?:[\w$*{},\s]+?\s*from\s*)?(?=['"])/g,
-  /\b(?:import|require|require\.resolve)\s*\(\s*()(?=['"`])/g,
-  /\bnew\s+URL\s*\(\s*()(?=['"]\s*)/g,
-];
+const staticImport = /\b(?:import|export)\s+(type\s+)?(?:[\w$*{},\s]+?\s*from\s*)?(?=['"])/g;
+/** With one literal name; a name that is put together cannot be seen. */
+const dynamicImport = /\b(?:import|require|require\.resolve)\s*\(\s*(?=(['"`])\s*\1\s*[),])/g;
+/** An import clause in braces each of whose names is a type. */
+const typesInBraces = /^(?:import|export)\s*\{(?:\s*type\s[^,}]*,?)+\s*\}\s*from\s*$/;
 
-/**
- * All imports, re-exports and dynamic imports of a source text, in no particular order. A file that is started by
- * `new URL('./x.ts', import.meta.url)` (a worker, a child) counts when `hasUrls` is set.
- */
-export function findImports(text: string, hasUrls = false): Import[] {
+/** All imports, re-exports and dynamic imports of a source text. */
+export function findImports(text: string): Import[] {
   const { code } = scanSource(text);
-  return importPatterns.slice(0, hasUrls ? 3 : 2).flatMap((pattern) => [...code.matchAll(pattern)].flatMap((match) => {
+  const read = (match: RegExpExecArray, isDynamic: boolean): Import => {
     const at = match.index + match[0].length;
-    const quote = text[at] as string;
-    const end = text.indexOf(quote, at + 1);
-    const specifier = text.slice(at + 1, end);
-    const isSource = pattern !== importPatterns[2] || /^\.{1,2}\/.*\.(?:ts|cjs|mjs|js)$/.test(specifier);
-    if (!isSource) return [];
-    const isTypeOnly = (match[1] ?? '') !== '' ||
-      /^(?:import|export)\s*\{(?:\s*type\s[^,}]*,?)+\}\s*from\s*$/.test(match[0]);
-    return [{ specifier, isTypeOnly, line: text.slice(0, at).split('\n').length }];
-  }));
+    const specifier = text.slice(at + 1, text.indexOf(text[at] as string, at + 1));
+    const isTypeOnly = !isDynamic && (match[1] !== undefined || typesInBraces.test(match[0]));
+    return { specifier, isTypeOnly, isDynamic, line: text.slice(0, at).split('\n').length };
+  };
+  return [
+    ...[...code.matchAll(staticImport)].map((match) => read(match, false)),
+    ...[...code.matchAll(dynamicImport)].map((match) => read(match, true)),
+  ];
 }

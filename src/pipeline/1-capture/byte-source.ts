@@ -11,7 +11,7 @@ export type ByteSource = {
   /** The path as given, `-` for standard input. */
   readonly path: string;
   readonly compression: Compression;
-  /** The first `limits.sourceHeadBytes` decompressed bytes, or all if there are fewer; they are read again by `read`. */
+  /** The first `limits.sourceHeadBytes` decompressed bytes, or all if there are fewer; `read` gives them again. */
   readonly head: Uint8Array;
   /** Size on disk, compressed; undefined for a pipe. */
   readonly sizeBytes: number | undefined;

@@ -108,6 +108,7 @@ class OpenCapture implements CaptureReading {
   /** Reads on. @returns false at the end of the source */
   async #goOn(result: number): Promise<boolean> {
     const window = this.#window;
+    const startBytes = window.offsetBytes;
     const isThere = result === parseSkip
       ? await window.skip(this.#source, this.#tally.skipBytes)
       : await window.fill(this.#source, result);
@@ -115,8 +116,8 @@ class OpenCapture implements CaptureReading {
     const problem = this.#source.problem;
     if (problem !== undefined) this.#tally.describe(problem.code, problem.offsetBytes, problem.detail);
     if (result === parseSkip) {
-      const detail = `The capture ends in the middle of a record, at byte ${window.offsetBytes}.`;
-      this.#tally.describe('cut-file', window.offsetBytes, detail);
+      const detail = `The capture ends in the middle of a record that begins at byte ${startBytes}.`;
+      this.#tally.describe('cut-file', startBytes, detail);
     } else if (window.end > window.from) {
       this.#parser.finish(window, this.#tally);
     }

@@ -15,7 +15,9 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Numbers of 1, 2 or 4 bytes in one byte order. */
-export function numbers(isLittleEndian: boolean, ...fields: readonly (readonly [bytes: 1 | 2 | 4, value: number])[]): Uint8Array {
+export function numbers(
+  isLittleEndian: boolean, ...fields: readonly (readonly [bytes: 1 | 2 | 4, value: number])[]
+): Uint8Array {
   const buffer = Buffer.alloc(fields.reduce((sum, [bytes]) => sum + bytes, 0));
   let at = 0;
   for (const [bytes, value] of fields) {
@@ -56,11 +58,12 @@ export type PcapForm = {
   /** All 32 bits of the field. */
   readonly linkType?: number;
   readonly snapLengthBytes?: number;
+  readonly minorVersion?: number;
 };
 
 export function pcapHeader(form: PcapForm): Uint8Array {
-  return numbers(form.isLittleEndian, [4, form.magic ?? 0xa1b2c3d4], [2, 2], [2, 4], [4, 0], [4, 0],
-    [4, form.snapLengthBytes ?? 65_535], [4, form.linkType ?? 1]);
+  return numbers(form.isLittleEndian, [4, form.magic ?? 0xa1b2c3d4], [2, 2], [2, form.minorVersion ?? 4],
+    [4, 0], [4, 0], [4, form.snapLengthBytes ?? 65_535], [4, form.linkType ?? 1]);
 }
 
 export function pcapRecord(form: PcapForm, frame: SampleFrame): Uint8Array {
@@ -119,7 +122,9 @@ export function interfaceBlock(isLittleEndian: boolean, form: InterfaceForm = {}
 }
 
 /** An enhanced packet block. @param ticks time in the interface's unit */
-export function packetBlock(isLittleEndian: boolean, interfaceId: number, ticks: bigint, frame: Uint8Array): Uint8Array {
+export function packetBlock(
+  isLittleEndian: boolean, interfaceId: number, ticks: bigint, frame: Uint8Array,
+): Uint8Array {
   return block(isLittleEndian, 6, concat(numbers(isLittleEndian,
     [4, interfaceId], [4, Number(ticks >> 32n)], [4, Number(ticks & 0xffffffffn)], [4, frame.length], [4, frame.length],
   ), padded(frame)));

@@ -1,4 +1,4 @@
-/** Every link type and encapsulation by frames made by hand; any bytes at all give a row within the frame, or a reason. */
+/** Every link type and encapsulation by frames made by hand; any bytes give a row within the frame, or a reason. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -94,8 +94,9 @@ for (const [name, linkType, head, version, vlanId = 0] of carryIp) {
     assert.equal(batch.linkOffset[0], macAt < 0 ? noLinkHeader : before.length + macAt);
   });
 
+  const headBytes = hex(head);
+  if (headBytes.length === 0) continue;
   test(`${name}, IPv${version} (link type ${linkType}): cut anywhere in its header`, () => {
-    const headBytes = hex(head);
     for (let length = 0; length < headBytes.length; length++) {
       const { outcome, batch } = append(linkType, headBytes.subarray(0, length));
       assert.notEqual(outcome, rowAppended, `cut to ${length} bytes`);

@@ -13,17 +13,17 @@ export const frameCutLinkHeader = 2;
 export const frameUnknownLinkType = 3;
 
 /** Link types (LINKTYPE registry); the doubles are values that BSD systems write for the same thing. */
-export const linkNull = 0;
-export const linkEthernet = 1;
-export const linkPpp = 9;
+const linkNull = 0;
+const linkEthernet = 1;
+const linkPpp = 9;
 const linkRawBsd = 12;
 const linkRawOpenBsd = 14;
 const linkPppHdlc = 50;
 const linkPppEther = 51;
-export const linkRaw = 101;
+const linkRaw = 101;
 const linkCiscoHdlc = 104;
 const linkLoop = 108;
-export const linkLinuxSll = 113;
+const linkLinuxSll = 113;
 const linkPpi = 192;
 const linkIPv4 = 228;
 const linkIPv6 = 229;

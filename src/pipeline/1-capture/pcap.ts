@@ -1,5 +1,6 @@
 /**
- * Parser of pcap files: a file header of 24 bytes, then records of a header and a frame (draft-ietf-opsawg-pcap §4, §5).
+ * Parser of pcap files: a file header of 24 bytes, then records of a header and a frame
+ * (draft-ietf-opsawg-pcap §4, §5).
  * Never looks into frames.
  */
 import { appendFrame } from './link-layer.ts';
@@ -10,7 +11,7 @@ import {
 } from './record-parser.ts';
 import type { RecordWindow } from './record-window.ts';
 
-export const pcapFileHeaderBytes = 24;
+const pcapFileHeaderBytes = 24;
 const recordHeaderBytes = 16;
 /** The patched format adds interface index, protocol and packet type to every record. */
 const patchedRecordHeaderBytes = 24;
@@ -21,6 +22,8 @@ export class PcapParser implements RecordParser {
   #isLittleEndian = false;
   #isNanoseconds = false;
   #recordHeaderBytes = recordHeaderBytes;
+  /** Offset of the captured length in a record header. */
+  #lengthAt = 8;
   #linkType = 0;
   #snapLengthBytes = 0;
 
@@ -55,6 +58,8 @@ export class PcapParser implements RecordParser {
     if (!isPcapMagic(magic)) return false;
     this.#isNanoseconds = magic === magicNanoseconds;
     this.#recordHeaderBytes = magic === magicPatched ? patchedRecordHeaderBytes : recordHeaderBytes;
+    // Before version 2.3 the two lengths of a record stood the other way round (seen: tshark reads such files so).
+    this.#lengthAt = view.getUint16(from + 6, this.#isLittleEndian) < 3 ? 12 : 8;
     this.#snapLengthBytes = view.getUint32(from + 16, this.#isLittleEndian);
     // The upper 16 bits tell the length of a frame check sequence at the end of frames, which nobody here reads.
     this.#linkType = view.getUint32(from + 20, this.#isLittleEndian) & 0xffff;
@@ -71,6 +76,7 @@ export class PcapParser implements RecordParser {
     const isNanoseconds = this.#isNanoseconds;
     const headerBytes = this.#recordHeaderBytes;
     const linkType = this.#linkType;
+    const lengthAt = this.#lengthAt;
     const frameBytesMax = this.#limits.frameBytesMax;
     let at = window.from;
     let frameCount = 0;
@@ -78,7 +84,7 @@ export class PcapParser implements RecordParser {
     while (batch.rowCount < capacity) {
       result = headerBytes;
       if (end - at < headerBytes) break;
-      const frameBytes = view.getUint32(at + 8, isLittleEndian);
+      const frameBytes = view.getUint32(at + lengthAt, isLittleEndian);
       result = headerBytes + frameBytes;
       if (frameBytes > frameBytesMax || end - at < result) break;
       const row = batch.rowCount;

@@ -113,7 +113,7 @@ export class PcapngParser implements RecordParser {
     if (!isWanted || blockBytes > this.#limits.captureBlockBytesMax) {
       if (isPacketBlock(type)) {
         const at = window.offsetBytes;
-        tally.reject('damaged-file', at, `The packet block at byte ${at} is too large to be read (${blockBytes} bytes).`);
+        tally.reject('damaged-file', at, `The packet block at byte ${at} is too large (${blockBytes} bytes).`);
       } else {
         tally.skippedBlocks++;
       }
@@ -180,7 +180,8 @@ export class PcapngParser implements RecordParser {
     if (frameBytes > roomBytes) return refusePacket(window, tally, 'is shorter than its frame');
     if (frameBytes > this.#limits.frameBytesMax) return refusePacket(window, tally, 'holds too large a frame');
     if (!isSimple) {
-      this.#lastMicroseconds = microseconds(captureInterface, view.getUint32(from + 12, order), view.getUint32(from + 16, order));
+      const high = view.getUint32(from + 12, order);
+      this.#lastMicroseconds = microseconds(captureInterface, high, view.getUint32(from + 16, order));
     }
     batch.timeMicroseconds[batch.rowCount] = this.#lastMicroseconds;
     batch.interfaceIndex[batch.rowCount] = interfaceId;

@@ -34,7 +34,8 @@ export function openRawInput(path: string, stdin?: Readable): RawInput {
   if (path === '-') {
     if (stdin !== undefined) return new StreamInput('standard input', stdin);
     const stat = fstatSync(0);
-    return stat.isFile() ? new FileInput('standard input', 0, stat.size) : new StreamInput('standard input', process.stdin);
+    const name = 'standard input';
+    return stat.isFile() ? new FileInput(name, 0, stat.size) : new StreamInput(name, process.stdin);
   }
   try {
     const stat = statSync(path);
@@ -63,8 +64,8 @@ function explainOpenError(path: string, thrown: unknown): unknown {
 }
 
 /**
- * A regular file. Reads are synchronous (measured: half the CPU time of the thread pool's on files in the page cache);
- * between them the event loop gets its turn.
+ * A regular file. Reads are synchronous (measured: four fifths of the CPU time of the thread pool's, for a file in the
+ * page cache); between them the event loop gets its turn.
  */
 class FileInput implements RawInput {
   readonly sizeBytes: number;

@@ -44,7 +44,7 @@ export class FrameTally {
   /** Bytes to pass over, when `parse` returned `parseSkip`. */
   skipBytes = 0;
   readonly problems: Problem[] = [];
-  /** Frames by outcome of `appendFrame`; a plain array, since the hot loop counts in it. */
+  /** Frames by outcome of `appendFrame`: the hot loop counts here, `flush` carries over. */
   readonly outcomes = new Float64Array(4);
   readonly rejected: Counts<ProblemCode>;
   readonly #problemsMax: number;

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Random } from '#base';
-import { createDictionaries, createFlowBatch, type Dictionaries, type FlowBatch, type FlowSetInfo } from '../flow-batch.ts';
+import {
+  createDictionaries, createFlowBatch, type Dictionaries, type FlowBatch, type FlowSetInfo,
+} from '../flow-batch.ts';
 import { elementsPerRow, schema } from '../schema.ts';
 import type { FlowSource } from './read-flows.ts';
 
@@ -15,12 +17,15 @@ export const sampleInfo: FlowSetInfo = {
 };
 
 const texts = [
-  '', 'TLS.Amazon', 'a,b', 'say "hi"', 'two\nlines', 'cr\r\nlf\r', ' blank ', 'naïve ☃ 🏠', '(empty)', '-', '{"a":1}', '"', '""',
+  '', 'TLS.Amazon', 'a,b', 'say "hi"', 'two\nlines', 'cr\r\nlf\r', ' blank ', 'naïve ☃ 🏠', '(empty)', '-', '{"a":1}',
+    '"', '""',
   "'", '\t|', 'x'.repeat(300), 'webcam.D_Link.DCS_933L',
 ];
 
 /** A batch of random rows with the edges of every column. */
-export function randomBatch(seed: number, rowCount: number, dictionaries: Dictionaries = createDictionaries()): FlowBatch {
+export function randomBatch(
+  seed: number, rowCount: number, dictionaries: Dictionaries = createDictionaries(),
+): FlowBatch {
   const random = new Random(seed);
   const batch = createFlowBatch(Math.max(rowCount, 1), dictionaries);
   batch.rowCount = rowCount;
@@ -32,7 +37,10 @@ export function randomBatch(seed: number, rowCount: number, dictionaries: Dictio
       if (column.storage === 'dictionary') array[row] = dictionaries[column.name].encode(random.pick(texts));
       else if (column.storage === 'address') fillAddress(array as Uint32Array, row * 4, random);
       else if (column.storage === 'f64') array[row] = column.unit === 'ms' ? randomTime(random) : randomCounter(random);
-      else for (let i = 0; i < width; i++) array[row * width + i] = pick === 0 ? 0 : pick === 1 ? 0xffffffff : random.uint32();
+      else {
+        const edge = pick === 0 ? 0 : 0xffffffff;
+        for (let i = 0; i < width; i++) array[row * width + i] = pick < 2 ? edge : random.uint32();
+      }
       if (column.storage === 'mac') array[row * 2]! &= 0xffff;
     }
   }
@@ -58,7 +66,8 @@ function randomTime(random: Random): number {
 }
 
 function randomCounter(random: Random): number {
-  return random.pick([0, 1, 9, 10, 999, 1_000, 999_999, 1_000_000, 1e9, 4_294_967_296, Number.MAX_SAFE_INTEGER, random.uint32()]);
+  return random.pick([0, 1, 9, 10, 999, 1_000, 999_999, 1_000_000, 1e9, 4_294_967_296, Number.MAX_SAFE_INTEGER,
+    random.uint32()]);
 }
 
 /** Rows as plain values with dictionary texts, to compare batches whose codes differ. */

@@ -105,13 +105,16 @@ export function storeMac(words: Uint32Array, row: number, text: string): boolean
  *
  * @returns false when the value does not fit the column
  */
-export function storeValue(batch: FlowBatch, cell: Cell, row: number, value: unknown, addresses: AddressTexts): boolean {
+export function storeValue(
+  batch: FlowBatch, cell: Cell, row: number, value: unknown, addresses: AddressTexts,
+): boolean {
   if (value === null || value === undefined) return !cell.isEssential;
   if (typeof value === 'string') return isTextColumn(cell.column) && storeText(batch, cell, row, value, addresses);
   const number = typeof value === 'bigint' ? Number(value) : value;
   if (typeof number !== 'number' || isTextColumn(cell.column)) return false;
-  const isFraction = cell.column.storage === 'f64';
-  if (!(number >= 0 && number < Infinity) || (!isFraction && (!Number.isInteger(number) || number > largest[cell.column.storage]!))) return false;
+  if (!(number >= 0 && number < Infinity)) return false;
+  const max = largest[cell.column.storage];
+  if (max !== undefined && !(Number.isInteger(number) && number <= max)) return false;
   batch.columns[cell.column.name][row] = number;
   return true;
 }

@@ -32,7 +32,7 @@ export class DoubleBuffer {
   /**
    * Hands the filled buffer to the target and gives an empty one.
    *
-   * @returns a promise to wait for before `bytes` may be filled, when the other buffer is still under way; else undefined
+   * @returns a promise to wait for before `bytes` may be filled, when the other buffer is still under way
    * @throws  what the target threw on an earlier write
    */
   swap(): Promise<void> | undefined {

@@ -1,7 +1,9 @@
 /** Flow records out of the house: one interface, three formats, chosen by the suffix of the output's name. */
 import { OperatorError } from '#base';
 import type { FlowBatch, FlowSetInfo } from '../flow-batch.ts';
-import { openFileTarget, openStreamTarget, standardOutput, type OutputTarget, type WritableStream } from './output-target.ts';
+import {
+  openFileTarget, openStreamTarget, standardOutput, type OutputTarget, type WritableStream,
+} from './output-target.ts';
 import { openParquetSink } from './parquet-sink.ts';
 import { TextSink } from './text-sink.ts';
 
@@ -27,7 +29,9 @@ export type FlowSink = {
 
 export type FlowFormat = 'csv' | 'jsonl' | 'parquet';
 
-const formatOfSuffix: Readonly<Record<string, FlowFormat>> = { '.csv': 'csv', '.jsonl': 'jsonl', '.parquet': 'parquet' };
+const formatOfSuffix: Readonly<Record<string, FlowFormat>> = {
+  '.csv': 'csv', '.jsonl': 'jsonl', '.parquet': 'parquet',
+};
 
 export type FlowSinkOptions = {
   /** Instead of the suffix; standard output is CSV without it. */
@@ -47,7 +51,9 @@ export type FlowSinkOptions = {
  * @param info    what is known of the flow set beforehand; `end` has the last word
  * @throws OperatorError  `output-unknown-kind`, `output-unwritable`, `bad-option` (Parquet on standard output)
  */
-export async function openFlowSink(target: string, info: FlowSetInfo, options: FlowSinkOptions = {}): Promise<FlowSink> {
+export async function openFlowSink(
+  target: string, info: FlowSetInfo, options: FlowSinkOptions = {},
+): Promise<FlowSink> {
   const format = options.format ?? chooseFormat(target);
   if (format === 'parquet') {
     if (target === standardOutput) {

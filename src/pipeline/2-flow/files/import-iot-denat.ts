@@ -1,15 +1,17 @@
 /**
- * The public IoT-deNAT table (Zenodo 3924770, of the paper arXiv 1905.13430) as flow records: nProbe's names, one record
- * per outbound flow, with the device model and the data set's own partition. Column names in any order and case.
- * Quirk: start and end stand on two clocks; FIRST_SWITCHED lies 4,200 s after LAST_SWITCHED. The offset is measured on the
- * first rows (test: 'the clock offset is found, repaired and reported') and the start moved back by it; the end, which
- * is nearer to when the record was exported, is believed. Rows that still end before they start are rejected.
+ * The public IoT-deNAT table (Zenodo 3924770, of the paper arXiv 1905.13430) as flow records: nProbe's names, a record
+ * for each outbound flow, with the device model and the data set's own partition. Column names in any order and case.
+ * Quirk: start and end stand on two clocks; FIRST_SWITCHED lies 4,200 s after LAST_SWITCHED. The offset is measured on
+ * the first rows (test: 'the clock offset is found, repaired and reported') and the start moved back by it; the end,
+ * nearer to when the record was exported, is believed. Rows that still end before they start are rejected.
  */
 import { limits } from '#base';
 import { elementsPerRow, schema } from '../schema.ts';
 import type { FlowBatch } from '../flow-batch.ts';
 import { AddressTexts } from './cells.ts';
-import { chooseDelimiter, fitFields, normaliseNames, planColumns, storeFields, type NprobePlan } from './import-nprobe.ts';
+import {
+  chooseDelimiter, fitFields, normaliseNames, planColumns, storeFields, type NprobePlan,
+} from './import-nprobe.ts';
 import { badColumns } from './own-text.ts';
 import type { FlowReadReport } from './read-report.ts';
 import { splitFields } from './text-records.ts';
@@ -24,20 +26,27 @@ const labelNames = {
 
 /** Two clocks differ by one offset when at least this share of the rows would end before they start... */
 const backwardShareMin = 0.9;
-/** ...and this share of them by the same whole second: flows of one packet, which have no duration... */
+/** ...and this share of them, and so many, by the same whole second: flows of one packet, which have no duration... */
 const sameSecondShareMin = 0.02;
+const sameSecondRowsMin = 3;
 /** ...and this share by no more than that and no less than the longest flow that an exporter keeps. */
 const explainedShareMin = 0.9;
 const durationMsMax = 3_600_000;
+/** Fewer rows prove nothing. */
+const sampleRowsMin = 20;
 
 /** Offset between the clocks of starts and ends, or 0 when the rows do not show one. */
 export function findClockOffsetMs(startMs: Float64Array, endMs: Float64Array, rowCount: number): number {
   const gaps = Array.from(startMs.subarray(0, rowCount), (start, row) => start - endMs[row]!);
   const backward = gaps.filter((gap) => gap > 0);
-  if (backward.length === 0 || backward.length < rowCount * backwardShareMin) return 0;
+  if (rowCount < sampleRowsMin || backward.length < rowCount * backwardShareMin) return 0;
   const rowsOfSecond = new Map<number, number>();
-  for (const gap of backward) rowsOfSecond.set(Math.round(gap / 1_000), (rowsOfSecond.get(Math.round(gap / 1_000)) ?? 0) + 1);
-  const common = [...rowsOfSecond].filter(([, rows]) => rows >= Math.max(1, rowCount * sameSecondShareMin)).map(([second]) => second);
+  for (const gap of backward) {
+    const second = Math.round(gap / 1_000);
+    rowsOfSecond.set(second, (rowsOfSecond.get(second) ?? 0) + 1);
+  }
+  const commonMin = Math.max(sameSecondRowsMin, rowCount * sameSecondShareMin);
+  const common = [...rowsOfSecond].filter(([, rows]) => rows >= commonMin).map(([second]) => second);
   const offsetSecond = Math.max(...common, 0);
   const offsetMs = Math.max(0, ...backward.filter((gap) => Math.round(gap / 1_000) === offsetSecond));
   const explained = backward.filter((gap) => gap <= offsetMs && gap >= offsetMs - durationMsMax);
@@ -45,7 +54,9 @@ export function findClockOffsetMs(startMs: Float64Array, endMs: Float64Array, ro
 }
 
 /** Reader of the table. @param sampleRowsMax  rows, of the first batch, on which the clock offset is decided */
-export function createIotDenatReader(report: FlowReadReport, sampleRowsMax: number = limits.clockSampleRows): RecordReader {
+export function createIotDenatReader(
+  report: FlowReadReport, sampleRowsMax: number = limits.clockSampleRows,
+): RecordReader {
   return new IotDenatReader(report, sampleRowsMax);
 }
 
@@ -76,7 +87,9 @@ class IotDenatReader implements RecordReader {
     if (typeof fields === 'string') return fields;
     const problem = storeFields(batch, row, fields, this.#plan, this.#addresses, this.#report);
     if (problem !== '') return problem;
-    for (const { name, at } of this.#labels) batch.columns[name][row] = batch.dictionaries[name].encode(fields[at]!.trim());
+    for (const { name, at } of this.#labels) {
+      batch.columns[name][row] = batch.dictionaries[name].encode(fields[at]!.trim());
+    }
     this.#lines[row] = line;
     return isRow;
   }
@@ -89,17 +102,20 @@ class IotDenatReader implements RecordReader {
       const found = labelNames[name].find((candidate) => names.includes(candidate));
       return found === undefined ? [] : [{ name, at: names.indexOf(found) }];
     });
-    if (!this.#labels.some(({ name }) => name === 'device_model')) throw badColumns('IoT-deNAT table', ['device_model']);
-    if (!this.#labels.some(({ name }) => name === 'partition')) this.#report.note('There is no partition column.');
-    if (this.#plan.source4 < 0) this.#report.note('There is no column IPV4_SRC_ADDR: sourceAddress is empty.');
+    const hasLabel = (label: string): boolean => this.#labels.some(({ name }) => name === label);
+    if (!hasLabel('device_model')) throw badColumns('IoT-deNAT table', ['device_model']);
+    if (!hasLabel('partition')) this.#report.note('There is no partition column.');
+    if (this.#plan.source[0]! < 0) this.#report.note('There is no column IPV4_SRC_ADDR: sourceAddress is empty.');
   }
 
   settle(batch: FlowBatch): void {
     const { flowStartMilliseconds, flowEndMilliseconds } = batch.columns;
     if (this.#offsetMs === undefined) {
-      this.#offsetMs = findClockOffsetMs(flowStartMilliseconds, flowEndMilliseconds, Math.min(batch.rowCount, this.#sampleRowsMax));
+      const sampleRows = Math.min(batch.rowCount, this.#sampleRowsMax);
+      this.#offsetMs = findClockOffsetMs(flowStartMilliseconds, flowEndMilliseconds, sampleRows);
       if (this.#offsetMs > 0) {
-        this.#report.note(`Flows start ${this.#offsetMs / 1_000} s after they end: two clocks; all starts are moved back by that.`);
+        const seconds = this.#offsetMs / 1_000;
+        this.#report.note(`Flows start ${seconds} s after they end: two clocks; all starts are moved back by that.`);
       }
     }
     let kept = 0;

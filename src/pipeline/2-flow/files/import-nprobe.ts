@@ -5,7 +5,7 @@
  */
 import { schema, type ColumnName } from '../schema.ts';
 import type { FlowBatch } from '../flow-batch.ts';
-import { AddressTexts, deriveIpVersion, findCell, parseUint, storeText, type Cell } from './cells.ts';
+import { AddressTexts, deriveIpVersion, parseUint, storeText, type Cell } from './cells.ts';
 import { guessTimeUnit, parseTimeMs, type TimeUnit } from './import-times.ts';
 import { badColumns, badValue } from './own-text.ts';
 import type { FlowReadReport } from './read-report.ts';
@@ -41,7 +41,8 @@ const namesOfColumn: { readonly [N in ColumnName]?: readonly string[] } = {
 const essentials: readonly ColumnName[] = ['destinationTransportPort', 'protocolIdentifier', 'initiatorOctets'];
 /** Columns whose absence is worth a note: the features that the method uses, and the packets. */
 const noted: readonly ColumnName[] = [
-  'initiatorPackets', 'responderPackets', 'responderOctets', 'ipClassOfService', 'reverseIpClassOfService', 'applicationName',
+  'initiatorPackets', 'responderPackets', 'responderOctets', 'ipClassOfService', 'reverseIpClassOfService',
+  'applicationName',
 ];
 
 /** Names for a time, with the unit that a name promises; the SWITCHED ones have none that dumps keep to. */
@@ -74,10 +75,9 @@ export type NprobePlan = {
   readonly cells: readonly { readonly cell: Cell; readonly at: number }[];
   readonly start: TimeField;
   readonly end: TimeField;
-  readonly source4: number;
-  readonly source6: number;
-  readonly destination4: number;
-  readonly destination6: number;
+  /** IPv4, then IPv6; -1 for what the dump does not have. So for the others. */
+  readonly source: readonly number[];
+  readonly destination: readonly number[];
   readonly exporter: readonly number[];
   readonly icmpType: number;
   readonly hasIpVersion: boolean;
@@ -91,16 +91,21 @@ type TimeField = { readonly at: number; unit: TimeUnit | undefined };
  * @param needsAddresses  true when a table without source addresses is worthless
  * @throws OperatorError  `bad-columns`
  */
-export function planColumns(names: readonly string[], kind: string, needsAddresses: boolean, report: FlowReadReport): NprobePlan {
+export function planColumns(
+  names: readonly string[], kind: string, needsAddresses: boolean, report: FlowReadReport,
+): NprobePlan {
   const cells: { cell: Cell; at: number }[] = [];
   const missing: string[] = [];
   for (const column of schema) {
     const candidates = namesOfColumn[column.name];
     if (candidates === undefined) continue;
     const name = candidates.find((candidate) => names.includes(candidate));
-    if (name !== undefined) cells.push({ cell: { ...findCell(column.name)!, isEssential: essentials.includes(column.name) }, at: names.indexOf(name) });
-    else if (essentials.includes(column.name)) missing.push(candidates[0]!);
-    else if (noted.includes(column.name)) report.note(`There is no column ${candidates[0]}: ${column.name} is left at its default.`);
+    const isEssential = essentials.includes(column.name);
+    if (name !== undefined) cells.push({ cell: { column, isEssential }, at: names.indexOf(name) });
+    else if (isEssential) missing.push(candidates[0]!);
+    else if (noted.includes(column.name)) {
+      report.note(`There is no column ${candidates[0]}: ${column.name} is left at its default.`);
+    }
   }
   const start = findTime(names, startNames);
   const end = findTime(names, endNames);
@@ -112,22 +117,27 @@ export function planColumns(names: readonly string[], kind: string, needsAddress
   if (missing.length > 0 || start === undefined || end === undefined) throw badColumns(kind, missing);
   return {
     fieldCount: names.length, cells, start, end,
-    source4: at('IPV4_SRC_ADDR'), source6: at('IPV6_SRC_ADDR'),
-    destination4: at('IPV4_DST_ADDR'), destination6: at('IPV6_DST_ADDR'),
+    source: [at('IPV4_SRC_ADDR'), at('IPV6_SRC_ADDR')],
+    destination: [at('IPV4_DST_ADDR'), at('IPV6_DST_ADDR')],
     exporter: [at('EXPORTER_IPV4_ADDRESS'), at('EXPORTER_IPV6_ADDRESS')],
     icmpType: at('ICMP_TYPE'),
     hasIpVersion: names.includes('IP_PROTOCOL_VERSION'),
   };
 }
 
-function findTime(names: readonly string[], known: readonly (readonly [string, TimeUnit | undefined])[]): TimeField | undefined {
+function findTime(names: readonly string[], known: typeof startNames): TimeField | undefined {
   const found = known.find(([name]) => names.includes(name));
   return found === undefined ? undefined : { at: names.indexOf(found[0]), unit: found[1] };
 }
 
-/** Fills a row from the fields of a record by a plan; does not compare start and end. @returns '' or why the row is bad */
+/**
+ * Fills a row from the fields of a record by a plan; does not compare start and end.
+ *
+ * @returns '' or why the row is bad
+ */
 export function storeFields(
-  batch: FlowBatch, row: number, fields: readonly string[], plan: NprobePlan, addresses: AddressTexts, report: FlowReadReport,
+  batch: FlowBatch, row: number, fields: readonly string[], plan: NprobePlan, addresses: AddressTexts,
+  report: FlowReadReport,
 ): string {
   for (const { cell, at } of plan.cells) {
     if (!storeText(batch, cell, row, fields[at]!.trim(), addresses)) return badValue(cell, fields[at]);
@@ -138,10 +148,10 @@ export function storeFields(
   if (Number.isNaN(startMs) || Number.isNaN(endMs)) return 'the start or end is no time';
   columns.flowStartMilliseconds[row] = startMs;
   columns.flowEndMilliseconds[row] = endMs;
-  const isSource = storeFirstAddress(columns.sourceAddress, row, fields, [plan.source4, plan.source6], addresses);
-  const isDestination = storeFirstAddress(columns.destinationAddress, row, fields, [plan.destination4, plan.destination6], addresses);
-  if (!isSource || !isDestination) return 'an address is none';
-  if (!storeFirstAddress(columns.exporterAddress, row, fields, plan.exporter, addresses)) return "the exporter's address is none";
+  const isFilled = storeFirstAddress(columns.sourceAddress, row, fields, plan.source, addresses) &&
+    storeFirstAddress(columns.destinationAddress, row, fields, plan.destination, addresses) &&
+    storeFirstAddress(columns.exporterAddress, row, fields, plan.exporter, addresses);
+  if (!isFilled) return 'an address is none';
   if (!plan.hasIpVersion) deriveIpVersion(batch, row);
   const hasName = columns.applicationName[row] !== 0;
   columns.applicationNameSource[row] = dictionaries.applicationNameSource.encode(hasName ? 'exporter' : 'none');
@@ -152,7 +162,8 @@ function readTime(fields: readonly string[], time: TimeField, report: FlowReadRe
   const text = fields[time.at]!.trim();
   if (time.unit === undefined) {
     time.unit = guessTimeUnit(text);
-    if (time.unit !== undefined) report.note(`Times are read as ${time.unit === 'date' ? 'dates in UTC' : time.unit}, judged by the first row.`);
+    const unit = time.unit === 'date' ? 'dates in UTC' : time.unit;
+    if (unit !== undefined) report.note(`Times are read as ${unit}, judged by the first row.`);
   }
   return time.unit === undefined ? Number.NaN : parseTimeMs(text, time.unit);
 }
@@ -214,7 +225,8 @@ export function createNprobeReader(report: FlowReadReport): RecordReader {
       if (typeof fields === 'string') return fields;
       const problem = storeFields(batch, row, fields, plan, addresses, report);
       if (problem !== '') return problem;
-      return batch.columns.flowEndMilliseconds[row]! < batch.columns.flowStartMilliseconds[row]! ? 'the flow ends before it starts' : isRow;
+      const { flowStartMilliseconds, flowEndMilliseconds } = batch.columns;
+      return flowEndMilliseconds[row]! < flowStartMilliseconds[row]! ? 'the flow ends before it starts' : isRow;
     },
   };
 }

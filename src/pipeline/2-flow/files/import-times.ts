@@ -8,8 +8,8 @@ export function parseSecondsMs(text: string): number {
   if (seconds < 0) return Number.NaN;
   if (dot < 0) return seconds * 1_000;
   const decimals = text.slice(dot + 1);
-  const microseconds = parseUint(decimals.slice(0, 6).padEnd(6, '0'), 999_999);
-  if (microseconds < 0 || parseUint(decimals.slice(0, 15), Number.MAX_SAFE_INTEGER) < 0 || decimals.length > 15) return Number.NaN;
+  if (decimals.length > 15 || parseUint(decimals, Number.MAX_SAFE_INTEGER) < 0) return Number.NaN;
+  const microseconds = Number(decimals.slice(0, 6).padEnd(6, '0'));
   return (seconds * 1_000_000 + microseconds) / 1_000;
 }
 
@@ -45,7 +45,7 @@ export function parseTimeMs(text: string, unit: TimeUnit): number {
 function parseDateMs(text: string): number {
   const match = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?Z?$/.exec(text);
   if (match === null) return Number.NaN;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
   if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return Number.NaN;
   const microseconds = Number((match[7] ?? '').padEnd(6, '0'));
   return (Date.UTC(year, month - 1, day, hour, minute, second) * 1_000 + microseconds) / 1_000;

@@ -10,7 +10,9 @@ import { badColumns, missingColumns, parseObject } from './own-text.ts';
 import type { FlowReadReport } from './read-report.ts';
 import { isNothing, isRow, type RecordReader } from './text-table.ts';
 
-const essentialFields = ['ts', 'id.orig_h', 'id.orig_p', 'id.resp_h', 'id.resp_p', 'proto', 'orig_pkts', 'resp_pkts'] as const;
+const essentialFields = [
+  'ts', 'id.orig_h', 'id.orig_p', 'id.resp_h', 'id.resp_p', 'proto', 'orig_pkts', 'resp_pkts',
+] as const;
 
 /** The text of a field, '' when it is unset. */
 type FieldText = (name: string) => string;
@@ -121,16 +123,19 @@ class ZeekRows {
     columns.flowStartMilliseconds[row] = startMs;
     columns.flowEndMilliseconds[row] = (Math.round(startMs * 1_000) + Math.round(durationMs * 1_000)) / 1_000;
     if (!this.#addresses.store(field('id.orig_h'), columns.sourceAddress, row * 4)) return 'id.orig_h is no address';
-    if (!this.#addresses.store(field('id.resp_h'), columns.destinationAddress, row * 4)) return 'id.resp_h is no address';
+    const isResponder = this.#addresses.store(field('id.resp_h'), columns.destinationAddress, row * 4);
+    if (!isResponder) return 'id.resp_h is no address';
     deriveIpVersion(batch, row);
-    return storeProtocol(batch, row, field) || this.#storeCounters(batch, row, field) || storeExtras(batch, row, field) || isRow;
+    return storeProtocol(batch, row, field) || this.#storeCounters(batch, row, field) ||
+      storeExtras(batch, row, field) || isRow;
   }
 
   #storeCounters(batch: FlowBatch, row: number, field: FieldText): string {
     const { columns } = batch;
     const counters = [
       [columns.initiatorPackets, 'orig_pkts', ''], [columns.responderPackets, 'resp_pkts', ''],
-      [columns.initiatorOctets, 'orig_ip_bytes', 'orig_bytes'], [columns.responderOctets, 'resp_ip_bytes', 'resp_bytes'],
+      [columns.initiatorOctets, 'orig_ip_bytes', 'orig_bytes'],
+      [columns.responderOctets, 'resp_ip_bytes', 'resp_bytes'],
     ] as const;
     let isPayload = false;
     for (const [array, name, fallback] of counters) {
@@ -193,7 +198,7 @@ function storeExtras(batch: FlowBatch, row: number, field: FieldText): string {
   columns.vlanId[row] = vlan === '' ? 0 : parseUint(vlan, 65_535);
   const sourceMac = field('orig_l2_addr');
   const destinationMac = field('resp_l2_addr');
-  if (sourceMac !== '' && !storeMac(columns.sourceMacAddress, row, sourceMac)) return 'orig_l2_addr is no MAC address';
-  if (destinationMac !== '' && !storeMac(columns.destinationMacAddress, row, destinationMac)) return 'resp_l2_addr is no MAC address';
-  return '';
+  const isSource = sourceMac === '' || storeMac(columns.sourceMacAddress, row, sourceMac);
+  const isDestination = destinationMac === '' || storeMac(columns.destinationMacAddress, row, destinationMac);
+  return isSource && isDestination ? '' : 'a link address is no MAC address';
 }

@@ -25,7 +25,10 @@ export const standardOutput = '-';
 /** Files opened by this process, so that two outputs of one name do not share a temporary file. */
 let openedCount = 0;
 
-/** Temporary and final name of a file output; `temporary` is undefined for devices and pipes, which are written directly. */
+/**
+ * Temporary and final name of a file output; `temporary` is undefined for devices and pipes, which are written
+ * directly.
+ */
 export type FileNames = { readonly target: string; readonly temporary: string | undefined };
 
 /**
@@ -119,7 +122,7 @@ class StreamTarget implements OutputTarget {
   readerGone = false;
   bytesWritten = 0;
   readonly #stream: WritableStream;
-  /** The stream tells of an error twice: to the callback of the write, and by an event that nobody may leave unheard. */
+  /** The stream tells of an error twice: to the write's callback, and by an event that may not go unheard. */
   readonly #onError = (): void => undefined;
 
   constructor(stream: WritableStream) {

@@ -2,7 +2,9 @@
 import { OperatorError } from '#base';
 import { schema } from '../schema.ts';
 import type { FlowBatch } from '../flow-batch.ts';
-import { AddressTexts, deriveIpVersion, essentialColumns, findCell, storeText, storeValue, type Cell } from './cells.ts';
+import {
+  AddressTexts, deriveIpVersion, essentialColumns, findCell, storeText, storeValue, type Cell,
+} from './cells.ts';
 import { jsonAlwaysPresent } from './row-text.ts';
 import { splitFields } from './text-records.ts';
 import { isNothing, isRow, type RecordReader } from './text-table.ts';
@@ -10,7 +12,8 @@ import { isNothing, isRow, type RecordReader } from './text-table.ts';
 /** The error for a table without columns that it cannot do without. @param missing names */
 export function badColumns(kind: string, missing: readonly string[]): OperatorError {
   const columns = missing.length === 1 ? 'the column' : 'the columns';
-  return new OperatorError('bad-columns', `This ${kind} lacks ${columns} ${missing.join(', ')}; nothing can be read from it.`);
+  const sentence = `This ${kind} lacks ${columns} ${missing.join(', ')}; nothing can be read from it.`;
+  return new OperatorError('bad-columns', sentence);
 }
 
 /** Names of `wanted` that are not in `names`. */
@@ -41,7 +44,8 @@ export function createCsvReader(): RecordReader {
       if (fields.length !== cells.length) return `${fields.length} fields where the header has ${cells.length}`;
       for (let i = 0; i < cells.length; i++) {
         const cell = cells[i];
-        if (cell !== undefined && !storeText(batch, cell, row, fields[i]!, addresses)) return badValue(cell, fields[i]!);
+        if (cell === undefined) continue;
+        if (!storeText(batch, cell, row, fields[i]!, addresses)) return badValue(cell, fields[i]!);
       }
       if (!hasIpVersion) deriveIpVersion(batch, row);
       return isRow;
@@ -54,7 +58,9 @@ export function badValue(cell: Cell, value: unknown): string {
   return `${cell.column.name} cannot be ${String(value).slice(0, 40)}`;
 }
 
-const jsonCells: readonly Cell[] = schema.map((column) => ({ column, isEssential: jsonAlwaysPresent.has(column.name) }));
+const jsonCells: readonly Cell[] = schema.map((column) => {
+  return { column, isEssential: jsonAlwaysPresent.has(column.name) };
+});
 
 /** Reader of JSON lines with our column names; fields that are left out have their defaults. */
 export function createJsonReader(): RecordReader {
@@ -77,7 +83,8 @@ export function createJsonReader(): RecordReader {
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

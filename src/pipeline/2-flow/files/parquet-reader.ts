@@ -4,13 +4,16 @@
  * rejected rows; what was read before it stands.
  */
 import { stat } from 'node:fs/promises';
-import { asyncBufferFromFile, parquetMetadataAsync, type AsyncBuffer, type FileMetaData } from 'hyparquet';
-import { parquetReadColumn } from 'hyparquet/src/read.js';
+import {
+  asyncBufferFromFile, parquetMetadataAsync, parquetScan, type AsyncBuffer, type DecodedArray, type FileMetaData,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { OperatorError, describeError, limits } from '#base';
 import { schema } from '../schema.ts';
-import { copyRows, createDictionaries, createFlowBatch, l7Sources, type Dictionaries, type FlowBatch, type FlowSetInfo } from '../flow-batch.ts';
-import { AddressTexts, deriveIpVersion, essentialColumns, storeValue, type Cell } from './cells.ts';
+import {
+  copyRows, createDictionaries, createFlowBatch, l7Sources, type Dictionaries, type FlowBatch, type FlowSetInfo,
+} from '../flow-batch.ts';
+import { AddressTexts, deriveIpVersion, essentialColumns, findCell, storeValue, type Cell } from './cells.ts';
 import { badColumns, badValue, missingColumns } from './own-text.ts';
 import { parquetInfoKey } from './parquet-sink.ts';
 import type { FlowReadReport } from './read-report.ts';
@@ -35,13 +38,17 @@ const parsers = {
  * @returns  batches, each valid until the next; none is empty
  * @throws OperatorError  `input-unreadable`: no Parquet file; `bad-columns`
  */
-export async function* readParquet(path: string, report: FlowReadReport, options: ParquetReadOptions): AsyncGenerator<FlowBatch, void, void> {
+export async function* readParquet(
+  path: string, report: FlowReadReport, options: ParquetReadOptions,
+): AsyncGenerator<FlowBatch, void, void> {
   const { file, metadata } = await openParquet(path);
   report.info = readInfo(metadata);
-  const names = metadata.schema.slice(1).filter((element) => element.num_children === undefined).map((element) => element.name);
+  const leaves = metadata.schema.slice(1).filter((element) => element.num_children === undefined);
+  const names = leaves.map((element) => element.name);
   const missing = missingColumns(essentialColumns, names);
   if (missing.length > 0) throw badColumns('Parquet file', missing);
-  const cells = schema.filter((column) => names.includes(column.name)).map((column) => ({ column, isEssential: essentialColumns.has(column.name) }));
+  const cells = schema.map((column) => findCell(column.name)).filter((cell) => cell !== undefined)
+    .filter((cell) => names.includes(cell.column.name));
   const dictionaries = options.dictionaries ?? createDictionaries();
   const batch = createFlowBatch(options.batchRows ?? limits.flowBatchRows, dictionaries);
   const addresses = new AddressTexts();
@@ -91,13 +98,11 @@ async function readGroup(job: GroupJob, report: FlowReadReport): Promise<FlowBat
   const problems = new Map<number, string>();
   try {
     for (const cell of job.cells) {
-      const values = await parquetReadColumn({
-        file: job.file, metadata: job.metadata, columns: [cell.column.name], compressors, parsers,
-        rowStart: job.rowStart, rowEnd: job.rowStart + job.rows,
-      });
-      if (values.length !== job.rows) throw new Error(`${cell.column.name} has ${values.length} values for ${job.rows} rows`);
+      const values = await readColumn(job, cell.column.name);
+      if (values.length !== job.rows) throw new Error(`${cell.column.name} has ${values.length} values`);
       for (let row = 0; row < job.rows; row++) {
-        if (!storeValue(batch, cell, row, values[row], job.addresses)) problems.set(row, badValue(cell, values[row]));
+        const isStored = storeValue(batch, cell, row, values[row], job.addresses);
+        if (!isStored) problems.set(row, badValue(cell, values[row]));
       }
     }
   } catch (thrown) {
@@ -110,6 +115,13 @@ async function readGroup(job: GroupJob, report: FlowReadReport): Promise<FlowBat
   batch.rowCount = job.rows;
   for (const [row, problem] of problems) report.reject(`row ${job.rowStart + row + 1}`, problem);
   return problems.size === 0 ? batch : withoutRows(batch, problems);
+}
+
+/** Values of a column of a row group. A scan remembers what it read: one for each column keeps one in memory. */
+async function readColumn(job: GroupJob, column: string): Promise<DecodedArray> {
+  const { file, metadata, rowStart, rows } = job;
+  const scan = await parquetScan({ file, metadata, columns: [column], compressors, parsers, useOffsetIndex: false });
+  return scan.readColumn({ column, rowStart, rowEnd: rowStart + rows });
 }
 
 function withoutRows(batch: FlowBatch, rows: ReadonlyMap<number, string>): FlowBatch {
@@ -126,7 +138,8 @@ function readInfo(metadata: FileMetaData): FlowSetInfo | undefined {
   try {
     const info = JSON.parse(text ?? '') as Partial<FlowSetInfo>;
     const { origin, l7Source, l7Version, activeTimeoutMs, idleTimeoutMs } = info;
-    if (typeof origin !== 'string' || typeof l7Version !== 'string' || l7Source === undefined || !l7Sources.includes(l7Source)) return undefined;
+    if (typeof origin !== 'string' || typeof l7Version !== 'string') return undefined;
+    if (l7Source === undefined || !l7Sources.includes(l7Source)) return undefined;
     if (typeof activeTimeoutMs !== 'number' || typeof idleTimeoutMs !== 'number') return undefined;
     return { origin, l7Source, l7Version, activeTimeoutMs, idleTimeoutMs };
   } catch {

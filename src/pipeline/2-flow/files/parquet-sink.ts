@@ -2,7 +2,8 @@
  * Parquet through hyparquet-writer: one row group after the other, so that memory is bounded by one group.
  * Types (docs of the columns: `schema`): counters INT64; times DOUBLE, since they are milliseconds with microseconds as
  * a fraction and keep the IANA meaning bit for bit; small integers INT32 with an unsigned annotation; addresses, MACs
- * and dictionary columns UTF8, the empty text where absent. No column is nullable. DuckDB and pyarrow read all of it.
+ * and dictionary columns UTF8, the empty text where absent. No column is nullable. DuckDB 1.5 reads all of it, and what
+ * DuckDB copies to Parquet or CSV reads back here bit for bit.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -18,7 +19,9 @@ import { chooseFileNames, diskFailed, unwritable, type FileNames } from './outpu
 export const parquetInfoKey = 'natlens';
 
 /** Opens a Parquet file for flow records. @throws OperatorError  `output-unwritable` */
-export async function openParquetSink(path: string, info: FlowSetInfo, groupRows: number = limits.parquetGroupRows): Promise<FlowSink> {
+export async function openParquetSink(
+  path: string, info: FlowSetInfo, groupRows: number = limits.parquetGroupRows,
+): Promise<FlowSink> {
   const names = await chooseFileNames(path);
   try {
     return new ParquetSink(path, names, openSync(names.temporary ?? names.target, 'w'), info, groupRows);
@@ -100,8 +103,9 @@ class ParquetSink implements FlowSink {
       void this.#parquet.finish();
       closeSync(this.#file);
     });
-    if (this.#names.temporary === undefined) return;
-    await rename(this.#names.temporary, this.#names.target).catch((thrown: unknown) => { throw diskFailed(this.#path, thrown); });
+    const { target, temporary } = this.#names;
+    if (temporary === undefined) return;
+    await rename(temporary, target).catch((thrown: unknown) => { throw diskFailed(this.#path, thrown); });
   }
 
   async abandon(): Promise<void> {
@@ -149,13 +153,13 @@ function schemaElement(column: ColumnDefinition): SchemaElement {
 function columnValues(group: FlowBatch, column: (typeof schema)[number]): DecodedArray {
   const rows = group.rowCount;
   const array = group.columns[column.name];
-  if (column.storage === 'address') return Array.from({ length: rows }, (_, row) => addressText(array as Uint32Array, row, group));
-  if (column.storage === 'mac') return Array.from({ length: rows }, (_, row) => macText(array as Uint32Array, row));
-  if (column.storage === 'dictionary') {
-    const dictionary = group.dictionaries[column.name];
-    return Array.from({ length: rows }, (_, row) => dictionary.decode(array[row]!));
-  }
+  const textsOf = (text: (row: number) => string): string[] => Array.from({ length: rows }, (_, row) => text(row));
+  if (column.storage === 'address') return textsOf((row) => addressText(array as Uint32Array, row, group));
+  if (column.storage === 'mac') return textsOf((row) => macText(array as Uint32Array, row));
+  if (column.storage === 'dictionary') return textsOf((row) => group.dictionaries[column.name].decode(array[row]!));
   const values = array.subarray(0, rows * elementsPerRow(column.storage));
+  // hyparquet-writer 0.17.0 refuses values above 2^31 - 1 of a Uint32Array ("expected int32 value"), not of an array.
+  if (column.storage === 'u32') return Array.from(values);
   return column.storage === 'f64' && column.unit !== 'ms' ? counters(values as Float64Array) : (values as DecodedArray);
 }
 
@@ -170,8 +174,8 @@ function counters(values: Float64Array): BigInt64Array {
 
 function addressText(words: Uint32Array, row: number, group: FlowBatch): string {
   const at = row * 4;
-  if ((words[at]! | words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0 && group.columns.ipVersion[row] !== 6) return '';
-  return formatAddress(words, at);
+  const isZero = (words[at]! | words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0;
+  return isZero && group.columns.ipVersion[row] !== 6 ? '' : formatAddress(words, at);
 }
 
 function macText(words: Uint32Array, row: number): string {

@@ -62,11 +62,14 @@ export class FlowReading extends FlowReadReport {
    */
   batches(): AsyncGenerator<FlowBatch, void, void> {
     if (this.kind === 'parquet') return readParquet(this.#source.path, this, this.#options);
-    return readTextTable(this.#source.chunks(), createReader(this.kind, this, this.#options.clockSampleRows), this, this.#options);
+    const reader = createReader(this.kind, this, this.#options.clockSampleRows);
+    return readTextTable(this.#source.chunks(), reader, this, this.#options);
   }
 }
 
-function createReader(kind: Exclude<FlowFileKind, 'parquet'>, report: FlowReadReport, clockSampleRows?: number): RecordReader {
+function createReader(
+  kind: Exclude<FlowFileKind, 'parquet'>, report: FlowReadReport, clockSampleRows?: number,
+): RecordReader {
   switch (kind) {
     case 'csv': return createCsvReader();
     case 'jsonl': return createJsonReader();

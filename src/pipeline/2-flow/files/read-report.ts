@@ -30,7 +30,8 @@ export class FlowReadReport {
   /** Counts rejected rows and keeps the first few. @param place `line 7`, or `row group 2` */
   reject(place: string, what: string, rows = 1): void {
     this.rejected.add('bad-row', rows);
-    if (this.problems.length < this.#problemsMax) this.problems.push({ code: 'bad-row', detail: `${place}: ${what}`, offsetBytes: -1 });
+    if (this.problems.length >= this.#problemsMax) return;
+    this.problems.push({ code: 'bad-row', detail: `${place}: ${what}`, offsetBytes: -1 });
   }
 
   /** Adds a sentence, once. */
@@ -39,5 +40,5 @@ export class FlowReadReport {
   }
 }
 
-/** `clock-offset`: start and end came from two clocks; `payload-bytes`: only payload lengths were given, not IP lengths. */
+/** `clock-offset`: start and end came from two clocks; `payload-bytes`: payload lengths were given, not IP lengths. */
 export type RepairName = 'clock-offset' | 'payload-bytes';

@@ -20,6 +20,9 @@ const nprobeNames: ReadonlySet<string> = new Set([
 ]);
 const nprobeNamesMin = 3;
 
+/** `PAR1` (Parquet's file format, "File layout"). */
+const parquetMagic = [0x50, 0x41, 0x52, 0x31];
+
 /** Essential columns of ours that a header must have to be taken for one of ours, which may then lack others. */
 const ownNamesMin = 3;
 
@@ -29,7 +32,7 @@ const ownNamesMin = 3;
  * @param head  its first bytes, decompressed; read only. 4 KiB decide; a cut line at the end does no harm
  */
 export function recogniseFlows(head: Uint8Array): FlowFileKind | undefined {
-  if (head.length >= 4 && head[0] === 0x50 && head[1] === 0x41 && head[2] === 0x52 && head[3] === 0x31) return 'parquet';
+  if (parquetMagic.every((byte, i) => head[i] === byte)) return 'parquet';
   const text = decodeText(head);
   if (text === undefined) return undefined;
   const line = text.split(/\r?\n/).find((candidate) => candidate !== '') ?? '';

@@ -1,4 +1,7 @@
-/** What a sink writes, `readFlows` reads back bit for bit, in all three formats, whatever the sizes of buffers and batches. */
+/**
+ * What a sink writes, `readFlows` reads back bit for bit, in all three formats, whatever the sizes of buffers and
+ * batches.
+ */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,7 +21,8 @@ for (const format of formats) {
     await withFolder(async (folder) => {
       let runs = 0;
       await fc.assert(fc.asyncProperty(
-        fc.integer(), fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 4 }), fc.integer({ min: 1, max: 9_000 }), fc.integer({ min: 1, max: 30 }),
+        fc.integer(), fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 4 }),
+          fc.integer({ min: 1, max: 9_000 }), fc.integer({ min: 1, max: 30 }),
         async (seed, sizes, bufferBytes, batchRows) => {
           const path = join(folder, `${runs++}.${format}`);
           const sink = await openFlowSink(path, sampleInfo, { bufferBytes, groupRows: batchRows });
@@ -42,7 +46,7 @@ for (const format of formats) {
           assert.equal(reading.rows, written.length);
           assert.equal(reading.rejected.total(), 0);
           if (format === 'parquet') assert.deepEqual(reading.info, sampleInfo);
-        }), { numRuns: 60 });
+        }), { numRuns: format === 'parquet' ? 15 : 60 });
     });
   });
 }
@@ -75,8 +79,10 @@ test('the CSV header is the schema, and a row is what it should be to the letter
     await json.write(batch);
     await json.end(sampleInfo);
     assert.deepEqual(JSON.parse(await readFile(join(folder, 'one.jsonl'), 'utf8')), {
-      flowStartMilliseconds: 1655071198444.458, flowEndMilliseconds: 1655071199000.5, ipVersion: 4, sourceAddress: '192.168.1.25',
-      destinationAddress: '8.8.8.8', sourceTransportPort: 50123, destinationTransportPort: 443, protocolIdentifier: 6, ipClassOfService: 0,
+      flowStartMilliseconds: 1655071198444.458, flowEndMilliseconds: 1655071199000.5, ipVersion: 4,
+        sourceAddress: '192.168.1.25',
+      destinationAddress: '8.8.8.8', sourceTransportPort: 50123, destinationTransportPort: 443, protocolIdentifier: 6,
+        ipClassOfService: 0,
       initiatorPackets: 1000, responderPackets: 0, initiatorOctets: 123456789012, responderOctets: 0,
       sourceMacAddress: '00:aa:0b:cc:dd:ee', applicationName: 'TLS.Amazon, Inc.',
     });

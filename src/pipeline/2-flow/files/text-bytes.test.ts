@@ -11,14 +11,16 @@ function textOf(put: (at: number) => number): string {
   out.fill(1);
   const end = put(3);
   assert.ok(end - 3 <= cellBytesMax);
-  assert.equal(out[end], 1, 'no byte behind the cell is touched');
+  assert.equal(out[3 + cellBytesMax], 1, 'no byte behind the room of a cell is touched');
   return new TextDecoder().decode(out.subarray(3, end));
 }
 
 test('whole numbers', () => {
   const edges = Array.from({ length: 16 }, (_, power) => [10 ** power - 1, 10 ** power, 10 ** power + 1]).flat();
-  for (const value of [...edges, 4_294_967_295, Number.MAX_SAFE_INTEGER]) assert.equal(textOf((at) => putUint(out, at, value)), String(value));
-  fc.assert(fc.property(fc.maxSafeNat(), (value) => assert.equal(textOf((at) => putUint(out, at, value)), String(value))));
+  for (const value of [...edges, 4_294_967_295, Number.MAX_SAFE_INTEGER]) assert.equal(textOf((at) => putUint(out, at,
+    value)), String(value));
+  fc.assert(fc.property(fc.maxSafeNat(), (value) => assert.equal(textOf((at) => putUint(out, at, value)),
+    String(value))));
 });
 
 test('counters read back as the same bits', () => {
@@ -40,11 +42,10 @@ test('times keep their microseconds, and none shows needless decimals', () => {
 });
 
 test('addresses and MACs are those of base', () => {
-  const word = fc.oneof(fc.constant(0), fc.constant(0xffff), fc.nat(0xffffffff));
+  const word = fc.oneof(...[0, 1, 0xffff, 0x10000, 0xabc0000f].map((value) => fc.constant(value)), fc.nat(0xffffffff));
   fc.assert(fc.property(word, word, word, word, (a, b, c, d) => {
     const words = Uint32Array.of(9, a, b, c, d);
-    // Twice: the second time the text comes from the cache.
-    for (let i = 0; i < 2; i++) assert.equal(textOf((at) => putAddress(out, at, words, 1)), formatAddress(words, 1));
+    assert.equal(textOf((at) => putAddress(out, at, words, 1)), formatAddress(words, 1));
     const mac = Uint32Array.of(9, a & 0xffff, b);
     assert.equal(textOf((at) => putMac(out, at, mac, 1)), formatMac(mac, 1));
   }), { numRuns: 3_000 });

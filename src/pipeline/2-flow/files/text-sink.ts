@@ -5,7 +5,7 @@ import type { FlowSink } from './flow-sink.ts';
 import type { OutputTarget } from './output-target.ts';
 import { createRowText, csvHeader, prepareRows, putRows, type RowText, type TextFormat } from './row-text.ts';
 
-/** Bytes of one write; measured: 256 KiB to 1 MiB are the same, smaller ones cost. */
+/** Bytes of one write. Measured: with 64 KiB a fifth fewer rows a second, with 1 MiB no more. */
 const writeBytes = 1 << 19;
 
 /** A sink that writes rows as text. Takes over the target. */

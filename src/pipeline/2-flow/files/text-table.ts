@@ -1,6 +1,7 @@
 /** The loop around every text importer: bytes → records → rows of a reused FlowBatch, rejections counted. */
 import { limits } from '#base';
 import { createDictionaries, createFlowBatch, clearRow, type Dictionaries, type FlowBatch } from '../flow-batch.ts';
+import { schema } from '../schema.ts';
 import type { FlowReadReport } from './read-report.ts';
 import { TextRecords } from './text-records.ts';
 
@@ -42,13 +43,15 @@ export async function* readTextTable(
   chunks: AsyncIterable<Uint8Array>, reader: RecordReader, report: FlowReadReport, options: TextTableOptions,
 ): AsyncGenerator<FlowBatch, void, void> {
   const records = new TextRecords({ ...options, quoted: reader.quoted });
-  const batch = createFlowBatch(options.batchRows ?? limits.flowBatchRows, options.dictionaries ?? createDictionaries());
+  const batch = createFlowBatch(options.batchRows ?? limits.flowBatchRows, options.dictionaries ??
+    createDictionaries());
   function* fill(some: ReturnType<TextRecords['push']>): Generator<FlowBatch, void, void> {
     for (const record of some) {
-      clearRow(batch, batch.rowCount);
-      const outcome = record.problem === '' ? reader.read(record.text, batch, batch.rowCount, record.line) : record.problem;
+      const outcome = record.problem === '' ? reader.read(record.text, batch, batch.rowCount,
+        record.line) : record.problem;
       if (outcome === isRow) batch.rowCount++;
-      else if (outcome !== isNothing) report.reject(`line ${record.line}`, outcome);
+      else clearRow(batch, batch.rowCount);
+      if (outcome !== isRow && outcome !== isNothing) report.reject(`line ${record.line}`, outcome);
       if (batch.rowCount === batch.capacity) yield* handOut();
     }
   }
@@ -56,6 +59,8 @@ export async function* readTextTable(
     reader.settle?.(batch);
     report.rows += batch.rowCount;
     if (batch.rowCount > 0) yield batch;
+    // All rows at once: clearing each before it is filled took a tenth of the time of reading CSV.
+    for (const column of schema) batch.columns[column.name].fill(0);
     batch.rowCount = 0;
   }
   for await (const chunk of chunks) yield* fill(records.push(chunk));

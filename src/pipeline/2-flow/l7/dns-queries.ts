@@ -4,7 +4,8 @@
  */
 import { formatAddress } from '#base';
 import type { PacketBatch } from '#capture';
-import { fragmentLater, type HeaderSlab } from '../meter/header-slab.ts';
+import * as header from '../meter/header-slab.ts';
+import type { HeaderSlab } from '../meter/header-slab.ts';
 
 const dnsPort = 53;
 const protocolTcp = 6;
@@ -38,21 +39,24 @@ export class DnsQueryTap {
   /** Looks for queries among the packets just read; the batch is valid during the call only. */
   observe(packets: PacketBatch, headers: HeaderSlab, slots: Uint32Array, slotCount: number): void {
     for (let i = 0; i < slotCount; i++) {
-      const slot = slots[i] as number;
-      if (headers.destinationPort[slot] !== dnsPort || headers.fragment[slot] === fragmentLater) continue;
-      const protocol = headers.protocol[slot];
+      const at = (slots[i] as number) * header.headerWords;
+      if (((headers.words[at + header.hPorts] as number) & 0xffff) !== dnsPort) continue;
+      if (headers.words[at + header.hFragment] === header.fragmentLater) continue;
+      const protocol = (headers.words[at + header.hProtocol] as number) & 255;
       if (protocol !== protocolUdp && protocol !== protocolTcp) continue;
-      this.#read(packets, headers, slot, protocol);
+      this.#read(packets, headers, slots[i] as number, protocol);
     }
   }
 
   #read(packets: PacketBatch, headers: HeaderSlab, slot: number, protocol: number): void {
-    const packetRow = headers.packetRow[slot] as number;
+    const { words } = headers;
+    const from = slot * header.headerWords;
+    const packetRow = words[from + header.hPacketRow] as number;
     const start = packets.networkOffset[packetRow] as number;
     const capturedEnd = start + (packets.networkBytes[packetRow] as number);
-    const end = Math.min(capturedEnd, start + (headers.octets[slot] as number));
+    const end = Math.min(capturedEnd, start + (words[from + header.hOctets] as number));
     const data = packets.data;
-    let at = headers.transportOffset[slot] as number;
+    let at = words[from + header.hTransport] as number;
     if (protocol === protocolUdp) at += 8;
     else {
       if (at + 13 > end) return;
@@ -69,12 +73,12 @@ export class DnsQueryTap {
     }
     this.queryCount++;
     this.#emit({
-      timeMilliseconds: (headers.timeMicroseconds[slot] as number) / 1000,
-      sourceAddress: formatAddress(headers.sourceAddress, slot * 4),
-      destinationAddress: formatAddress(headers.destinationAddress, slot * 4),
-      sourcePort: headers.sourcePort[slot] as number,
+      timeMilliseconds: (headers.doubles[slot * header.headerDoubles + header.hTime] as number) / 1000,
+      sourceAddress: formatAddress(words, from + header.hSource),
+      destinationAddress: formatAddress(words, from + header.hDestination),
+      sourcePort: (words[from + header.hPorts] as number) >>> 16,
       ...question,
-      ipId: headers.ipVersion[slot] === 4 ? headers.identification[slot] : undefined,
+      ipId: (words[from + header.hProtocol] as number) >>> 8 === 4 ? words[from + header.hIdentification] : undefined,
     });
   }
 }

@@ -1,52 +1,67 @@
 /**
- * Main of the child process that runs libndpi: reads records from standard input, writes verdicts to descriptor 3.
- * It blocks in read and write, so it has no queue of its own; it ends when its input does. Whatever kills it, the
- * parent lives on. Standard output is not used: the library may print there.
+ * Main of the child process that runs libndpi: reads notices from standard input, takes the blocks that they tell of from
+ * the file shared as descriptor 4, writes verdicts to descriptor 3. It blocks in read and write, so it has no queue of its own; it ends when
+ * its input does. Whatever kills it, the parent lives on. Standard output is not used: the library may print there.
+ * Arguments: conversation indexes are below the first, blocks are as long as the second.
  */
 import { readSync, writeSync } from 'node:fs';
 import { assertInvariant, describeError, EnvironmentError } from '#base';
 import { openNdpi, type NdpiLibrary } from './ndpi-library.ts';
 import {
-  encodeText, recordBegins, recordGivesUp, recordIsLast, RecordStream, verdictBytes, type ChildGreeting,
+  encodeText, NoticeStream, recordBegins, recordGivesUp, recordIsLast, RecordReader, releaseMark, slotCount, verdictBytes,
+  type ChildGreeting,
 } from './ndpi-protocol.ts';
 
 const inputDescriptor = 0;
 const verdictDescriptor = 3;
-/** More than a socket holds by default (208 KiB), so that one read takes all there is. */
-const inputBytes = 1 << 20;
+const exchangeDescriptor = 4;
+/** Bytes of notices read together at most. */
+const noticesBytes = 1_024;
 /** Flows whose memory is allocated together. */
-const flowsPerSlab = 4_096;
+const flowsPerSlab = 1_024;
 /** Verdicts written together at most. */
 const verdictsMax = 8_192;
 
 type Slab = { readonly address: number; readonly view: Uint8Array };
 
-/** Detection state of conversations by their index; memory grows with the highest index, which the parent bounds. */
+const noFlow = -1;
+
+/**
+ * Detection state of the conversations under inspection. Flow memory is given to another conversation as soon as there is
+ * a verdict, so that little of it is in use and that little is in the cache.
+ */
 class Detector {
   readonly #ndpi: NdpiLibrary;
-  readonly #conversationsMax: number;
   readonly #slabs: Slab[] = [];
-  /** Per conversation: 1 while it is inspected. */
-  #open = new Uint8Array(flowsPerSlab);
+  /** [conversationsMax] index of the flow memory, or `noFlow`. */
+  readonly #flowOf: Int32Array;
+  readonly #freeFlows: number[] = [];
   readonly #verdicts = Buffer.alloc(verdictsMax * verdictBytes);
   #verdictsUsed = 0;
 
-  /** @param conversationsMax bounds the memory: indexes at or above it are a broken stream */
+  /** @param conversationsMax indexes are below it */
   constructor(ndpi: NdpiLibrary, conversationsMax: number) {
     this.#ndpi = ndpi;
-    this.#conversationsMax = conversationsMax;
+    this.#flowOf = new Int32Array(conversationsMax).fill(noFlow);
   }
 
   /** Inspects the packet of a record. Packets that crossed the verdict on their way are passed over. */
   take(conversation: number, flags: number, packet: number, packetBytes: number, timeMs: number): void {
-    if ((flags & recordBegins) !== 0) this.#begin(conversation);
-    else if (this.#open[conversation] !== 1) return;
-    const flow = this.#addressOf(conversation);
+    let index = this.#flowOf[conversation] as number;
+    if ((flags & recordBegins) !== 0) index = this.#begin(conversation, index);
+    else if (index === noFlow) return;
+    const flow = this.#addressOf(index);
     if ((flags & recordGivesUp) !== 0) return this.#conclude(conversation, flow, this.#ndpi.giveUp(flow));
     const found = this.#ndpi.processPacket(flow, packet, packetBytes, timeMs);
     const detected = found >>> 0 !== 0;
     if (detected && ((flags & recordIsLast) !== 0 || !this.#ndpi.wantsMore(flow))) this.#conclude(conversation, flow, found);
     else if ((flags & recordIsLast) !== 0) this.#conclude(conversation, flow, this.#ndpi.giveUp(flow));
+  }
+
+  /** Tells that a block was worked off, after its verdicts. */
+  release(slot: number): void {
+    this.#write(releaseMark, slot);
+    this.flush();
   }
 
   /** Writes the verdicts gathered so far. */
@@ -56,35 +71,41 @@ class Detector {
     this.#verdictsUsed = 0;
   }
 
-  #begin(conversation: number): void {
-    while (conversation >= this.#slabs.length * flowsPerSlab) this.#grow();
-    const slab = this.#slabs[Math.floor(conversation / flowsPerSlab)] as Slab;
-    const at = (conversation % flowsPerSlab) * this.#ndpi.flowBytes;
-    if (this.#open[conversation] === 1) this.#ndpi.freeFlowData(slab.address + at);
-    slab.view.fill(0, at, at + this.#ndpi.flowBytes);
-    this.#open[conversation] = 1;
+  /** Clears flow memory for a conversation. @param known its flow memory, if it has any */
+  #begin(conversation: number, known: number): number {
+    assertInvariant(conversation < this.#flowOf.length, 'conversation index beyond the limit');
+    if (known !== noFlow) this.#ndpi.freeFlowData(this.#addressOf(known));
+    else if (this.#freeFlows.length === 0) this.#grow();
+    const index = known === noFlow ? this.#freeFlows.pop() as number : known;
+    const at = (index % flowsPerSlab) * this.#ndpi.flowBytes;
+    (this.#slabs[Math.floor(index / flowsPerSlab)] as Slab).view.fill(0, at, at + this.#ndpi.flowBytes);
+    this.#flowOf[conversation] = index;
+    return index;
   }
 
+  /** As many flows as there are conversations at most: each conversation has one or none. */
   #grow(): void {
-    assertInvariant(this.#slabs.length * flowsPerSlab < this.#conversationsMax, 'conversation index beyond the limit');
+    const first = this.#slabs.length * flowsPerSlab;
     this.#slabs.push(this.#ndpi.allocate(flowsPerSlab * this.#ndpi.flowBytes));
-    if (this.#slabs.length * flowsPerSlab <= this.#open.length) return;
-    const larger = new Uint8Array(this.#open.length * 2);
-    larger.set(this.#open);
-    this.#open = larger;
+    for (let index = first + flowsPerSlab - 1; index >= first; index--) this.#freeFlows.push(index);
   }
 
-  #addressOf(conversation: number): number {
-    const slab = this.#slabs[Math.floor(conversation / flowsPerSlab)] as Slab;
-    return slab.address + (conversation % flowsPerSlab) * this.#ndpi.flowBytes;
+  #addressOf(index: number): number {
+    const slab = this.#slabs[Math.floor(index / flowsPerSlab)] as Slab;
+    return slab.address + (index % flowsPerSlab) * this.#ndpi.flowBytes;
   }
 
   #conclude(conversation: number, flow: number, found: number): void {
     this.#ndpi.freeFlowData(flow);
-    this.#open[conversation] = 0;
+    this.#freeFlows.push(this.#flowOf[conversation] as number);
+    this.#flowOf[conversation] = noFlow;
+    this.#write(conversation, found >>> 0);
+  }
+
+  #write(head: number, word: number): void {
     if (this.#verdictsUsed + verdictBytes > this.#verdicts.length) this.flush();
-    this.#verdicts.writeUInt32LE(conversation, this.#verdictsUsed);
-    this.#verdicts.writeUInt32LE(found >>> 0, this.#verdictsUsed + 4);
+    this.#verdicts.writeUInt32LE(head, this.#verdictsUsed);
+    this.#verdicts.writeUInt32LE(word, this.#verdictsUsed + 4);
     this.#verdictsUsed += verdictBytes;
   }
 }
@@ -108,17 +129,23 @@ function open(): NdpiLibrary | undefined {
 }
 
 function run(ndpi: NdpiLibrary): void {
-  const detector = new Detector(ndpi, Number(process.argv[2]));
-  const stream = new RecordStream(inputBytes);
-  const inputAddress = ndpi.addressOf(stream.bytes);
-  for (;;) {
-    const bytes = readSync(inputDescriptor, stream.bytes, stream.endBytes, stream.bytes.length - stream.endBytes, null);
-    if (bytes === 0) return;
-    stream.endBytes += bytes;
-    while (stream.next()) {
-      detector.take(stream.conversation, stream.flags, inputAddress + stream.packetOffset, stream.packetBytes, stream.timeMs);
+  const [conversationsMax, blockBytes] = process.argv.slice(2).map(Number) as [number, number];
+  const detector = new Detector(ndpi, conversationsMax);
+  const { address, memory } = ndpi.mapShared(exchangeDescriptor, slotCount * blockBytes);
+  const records = new RecordReader(memory);
+  const stream = new NoticeStream();
+  const chunk = Buffer.alloc(noticesBytes);
+  const takeBlock = (slot: number, usedBytes: number): void => {
+    records.begin(slot * blockBytes, usedBytes);
+    while (records.next()) {
+      detector.take(records.conversation, records.flags, address + records.packetOffset, records.packetBytes, records.timeMs);
     }
-    detector.flush();
+    detector.release(slot);
+  };
+  for (;;) {
+    const bytes = readSync(inputDescriptor, chunk, 0, chunk.length, null);
+    if (bytes === 0) return;
+    stream.push(chunk, bytes, takeBlock);
   }
 }
 

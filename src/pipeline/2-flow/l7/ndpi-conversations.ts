@@ -18,7 +18,15 @@ export const stateLost = 4;
 
 /** "No conversation" in place of an index. */
 export const noConversation = 0xffffffff;
+/** A conversation is one cache line of words: its key, then its state. */
+const recordWords = 16;
 const keyWords = 10;
+const wVerdict = 10;
+const wTunnelHash = 11;
+const wState = 12;
+const wPackets = 13;
+const wLostReason = 14;
+const wSeen = 15;
 const emptyCell = -1;
 
 /** Columns by conversation index, and a hash table of those that can be found. */
@@ -27,21 +35,11 @@ export class ConversationTable {
   readonly conversationsMax: number;
   /** Indexes there are: evicted ones wait for their verdict in the rest. */
   readonly capacity: number;
-  readonly state: Uint8Array;
-  /** Packets sent to the child. */
-  readonly packets: Uint8Array;
-  /** Master + 65536 · application, once final. */
-  readonly verdict: Uint32Array;
-  /** Hash of what is inside the tunnel of which this conversation is the outside, or 0. */
-  readonly tunnelHash: Uint32Array;
-  /** Why it was lost: the namer's own codes. */
-  readonly lostReason: Uint8Array;
   /** First flow row that waits for the verdict; the rest of the chain is the waiting flows' business. */
   readonly firstWaiting: Int32Array;
   /** Conversations that can be found. */
   count = 0;
-  readonly #seen: Uint8Array;
-  readonly #keys: Uint32Array;
+  readonly #records: Uint32Array;
   readonly #cells: Int32Array;
   readonly #cellMask: number;
   readonly #free: Uint32Array;
@@ -49,26 +47,66 @@ export class ConversationTable {
   #hand = 0;
   /** The key that was looked up last. */
   readonly #key = new Uint32Array(keyWords);
+  /** The conversation found last that can still be found, or `noConversation`. */
+  #last = noConversation;
 
   /** @param conversationsMax at least 1 */
   constructor(conversationsMax: number) {
     assertInvariant(conversationsMax >= 1, 'a conversation table holds at least one conversation');
     this.conversationsMax = conversationsMax;
     this.capacity = conversationsMax + Math.max(2, conversationsMax >>> 2);
-    this.state = new Uint8Array(this.capacity);
-    this.packets = new Uint8Array(this.capacity);
-    this.verdict = new Uint32Array(this.capacity);
-    this.tunnelHash = new Uint32Array(this.capacity);
-    this.lostReason = new Uint8Array(this.capacity);
     this.firstWaiting = new Int32Array(this.capacity).fill(-1);
-    this.#seen = new Uint8Array(this.capacity);
-    this.#keys = new Uint32Array(this.capacity * keyWords);
+    this.#records = new Uint32Array(this.capacity * recordWords);
     let cells = 8;
     while (cells < conversationsMax * 2) cells *= 2;
     this.#cells = new Int32Array(cells).fill(emptyCell);
     this.#cellMask = cells - 1;
     this.#free = Uint32Array.from({ length: this.capacity }, (_, i) => this.capacity - 1 - i);
     this.#freeCount = this.capacity;
+  }
+
+  stateOf(index: number): number {
+    return this.#records[index * recordWords + wState] as number;
+  }
+
+  setState(index: number, state: number): void {
+    this.#records[index * recordWords + wState] = state;
+  }
+
+  /** Packets sent to the child. */
+  packetsOf(index: number): number {
+    return this.#records[index * recordWords + wPackets] as number;
+  }
+
+  setPackets(index: number, packets: number): void {
+    this.#records[index * recordWords + wPackets] = packets;
+  }
+
+  /** Master + 65536 · application, once final. */
+  verdictOf(index: number): number {
+    return this.#records[index * recordWords + wVerdict] as number;
+  }
+
+  setVerdict(index: number, verdict: number): void {
+    this.#records[index * recordWords + wVerdict] = verdict;
+  }
+
+  /** Hash of what is inside the tunnel of which this conversation is the outside, or 0. */
+  tunnelHashOf(index: number): number {
+    return this.#records[index * recordWords + wTunnelHash] as number;
+  }
+
+  setTunnelHash(index: number, hash: number): void {
+    this.#records[index * recordWords + wTunnelHash] = hash;
+  }
+
+  /** Why it was lost: the namer's own codes. */
+  lostReasonOf(index: number): number {
+    return this.#records[index * recordWords + wLostReason] as number;
+  }
+
+  setLostReason(index: number, reason: number): void {
+    this.#records[index * recordWords + wLostReason] = reason;
   }
 
   /**
@@ -81,25 +119,42 @@ export class ConversationTable {
   find(
     source: Uint32Array, destination: Uint32Array, at: number, sourcePort: number, destinationPort: number, protocol: number,
   ): number {
-    this.#setKey(source, destination, at, sourcePort, destinationPort, protocol);
-    const cells = this.#cells;
-    const keys = this.#keys;
     const key = this.#key;
-    let cell = hashKeyAt(key, 0) & this.#cellMask;
-    for (;;) {
+    const swap = isSourceHigher(source, destination, at, sourcePort, destinationPort);
+    const low = swap ? destination : source;
+    const high = swap ? source : destination;
+    key[0] = low[at] as number;
+    key[1] = low[at + 1] as number;
+    key[2] = low[at + 2] as number;
+    key[3] = low[at + 3] as number;
+    key[4] = high[at] as number;
+    key[5] = high[at + 1] as number;
+    key[6] = high[at + 2] as number;
+    key[7] = high[at + 3] as number;
+    key[8] = swap ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
+    key[9] = protocol;
+    // Packets come in bursts: the conversation found last is often meant again.
+    if (this.#last !== noConversation && isKey(this.#records, this.#last * recordWords, key)) {
+      this.#records[this.#last * recordWords + wSeen] = 1;
+      return this.#last;
+    }
+    return this.#search();
+  }
+
+  #search(): number {
+    const cells = this.#cells;
+    const mask = this.#cellMask;
+    const records = this.#records;
+    const key = this.#key;
+    for (let cell = hashKeyAt(key, 0) & mask; ; cell = (cell + 1) & mask) {
       const index = cells[cell] as number;
-      if (index === emptyCell) break;
-      const k = index * keyWords;
-      // The words that differ most often come first.
-      if (keys[k + 8] === key[8] && keys[k + 7] === key[7] && keys[k + 3] === key[3] && keys[k + 9] === key[9] &&
-        keys[k] === key[0] && keys[k + 1] === key[1] && keys[k + 2] === key[2] && keys[k + 4] === key[4] &&
-        keys[k + 5] === key[5] && keys[k + 6] === key[6]) {
-        this.#seen[index] = 1;
+      if (index === emptyCell) return noConversation;
+      if (isKey(records, index * recordWords, key)) {
+        records[index * recordWords + wSeen] = 1;
+        this.#last = index;
         return index;
       }
-      cell = (cell + 1) & this.#cellMask;
     }
-    return noConversation;
   }
 
   /** True when `add` needs an `evict` first. */
@@ -115,11 +170,10 @@ export class ConversationTable {
     let cell = hashKeyAt(this.#key, 0) & this.#cellMask;
     while (this.#cells[cell] !== emptyCell) cell = (cell + 1) & this.#cellMask;
     this.#cells[cell] = index;
-    this.#keys.set(this.#key, index * keyWords);
-    this.#seen[index] = 1;
-    this.packets[index] = 0;
-    this.verdict[index] = 0;
-    this.tunnelHash[index] = 0;
+    const at = index * recordWords;
+    this.#records.set(this.#key, at);
+    this.#records.fill(0, at + keyWords, at + recordWords);
+    this.#records[at + wSeen] = 1;
     this.count++;
     return index;
   }
@@ -130,25 +184,27 @@ export class ConversationTable {
     for (;;) {
       const index = this.#hand;
       this.#hand = index + 1 === this.capacity ? 0 : index + 1;
-      const state = this.state[index];
+      const at = index * recordWords;
+      const state = this.#records[at + wState];
       if (state === stateFree || state === stateClosing) continue;
-      if (this.#seen[index] === 0) return index;
-      this.#seen[index] = 0;
+      if (this.#records[at + wSeen] === 0) return index;
+      this.#records[at + wSeen] = 0;
     }
   }
 
   /** Takes a conversation out of the hash table. Its index stays in use until `release`. */
   unlink(index: number): void {
-    let cell = hashKeyAt(this.#keys, index * keyWords) & this.#cellMask;
+    let cell = hashKeyAt(this.#records, index * recordWords) & this.#cellMask;
     while (this.#cells[cell] !== index) cell = (cell + 1) & this.#cellMask;
     this.#closeGap(cell);
+    this.#last = noConversation;
     this.count--;
   }
 
   /** Gives an unlinked index back. Nothing may wait for it. */
   release(index: number): void {
     assertInvariant(this.firstWaiting[index] === -1, 'released a conversation that flows wait for');
-    this.state[index] = stateFree;
+    this.setState(index, stateFree);
     this.#free[this.#freeCount++] = index;
   }
 
@@ -161,7 +217,7 @@ export class ConversationTable {
       cell = (cell + 1) & mask;
       const index = cells[cell] as number;
       if (index === emptyCell) break;
-      const home = hashKeyAt(this.#keys, index * keyWords) & mask;
+      const home = hashKeyAt(this.#records, index * recordWords) & mask;
       if (((cell - home) & mask) >= ((cell - hole) & mask)) {
         cells[hole] = index;
         hole = cell;
@@ -169,33 +225,31 @@ export class ConversationTable {
     }
     cells[hole] = emptyCell;
   }
-
-  /** Sets `#key`, the lower side first. */
-  #setKey(
-    source: Uint32Array, destination: Uint32Array, at: number, sourcePort: number, destinationPort: number, protocol: number,
-  ): void {
-    const key = this.#key;
-    let order = 0;
-    for (let i = 3; i >= 0 && order === 0; i--) order = (source[at + i] as number) - (destination[at + i] as number);
-    if (order === 0) order = sourcePort - destinationPort;
-    const low = order <= 0 ? source : destination;
-    const high = order <= 0 ? destination : source;
-    for (let i = 0; i < 4; i++) {
-      key[i] = low[at + i] as number;
-      key[i + 4] = high[at + i] as number;
-    }
-    key[8] = order <= 0 ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
-    key[9] = protocol;
-  }
 }
 
-/** Multiply and mix (constants of MurmurHash3's finaliser, public domain). */
-function hashKeyAt(keys: Uint32Array, at: number): number {
-  let hash = 0;
-  for (let i = 0; i < keyWords; i++) {
-    hash = Math.imul(hash ^ (keys[at + i] as number), 0x85ebca6b);
-    hash ^= hash >>> 15;
+/** True when the source is the higher side: by address, last word first, then by port. */
+function isSourceHigher(source: Uint32Array, destination: Uint32Array, at: number, sourcePort: number, destinationPort: number): boolean {
+  for (let i = 3; i >= 0; i--) {
+    const order = (source[at + i] as number) - (destination[at + i] as number);
+    if (order !== 0) return order > 0;
   }
-  hash = Math.imul(hash, 0xc2b2ae35);
+  return sourcePort > destinationPort;
+}
+
+/** Compares a key; the words that differ most often come first. */
+function isKey(keys: Uint32Array, at: number, key: Uint32Array): boolean {
+  return keys[at + 8] === key[8] && keys[at + 7] === key[7] && keys[at + 3] === key[3] && keys[at + 9] === key[9] &&
+    keys[at] === key[0] && keys[at + 1] === key[1] && keys[at + 2] === key[2] && keys[at + 4] === key[4] &&
+    keys[at + 5] === key[5] && keys[at + 6] === key[6];
+}
+
+/** Folds the key to three words and mixes them (constants of MurmurHash3, public domain). */
+function hashKeyAt(keys: Uint32Array, at: number): number {
+  const low = (keys[at] as number) ^ (keys[at + 1] as number) ^ Math.imul(keys[at + 2] as number, 0x9e3779b1) ^ (keys[at + 3] as number);
+  const high = (keys[at + 4] as number) ^ (keys[at + 5] as number) ^ Math.imul(keys[at + 6] as number, 0x85ebca77) ^
+    (keys[at + 7] as number);
+  let hash = Math.imul(low, 0xcc9e2d51) ^ Math.imul((high << 13) | (high >>> 19), 0x1b873593);
+  hash = Math.imul(hash ^ (hash >>> 15) ^ (keys[at + 8] as number), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ (keys[at + 9] as number), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }

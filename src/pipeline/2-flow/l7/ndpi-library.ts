@@ -35,8 +35,8 @@ export type NdpiLibrary = {
   readonly freeFlowData: (flow: number) => void;
   /** Zeroed memory that lives as long as the process: its address and a view of it. */
   readonly allocate: (bytes: number) => { readonly address: number; readonly view: Uint8Array };
-  /** Address of an array's memory. It stays while the array is referenced. */
-  readonly addressOf: (bytes: Uint8Array) => number;
+  /** Maps the start of a shared file into memory, for as long as the process lives. */
+  readonly mapShared: (descriptor: number, bytes: number) => { readonly address: number; readonly memory: ArrayBuffer };
 };
 
 /**
@@ -66,7 +66,7 @@ export function openNdpi(): NdpiLibrary {
     wantsMore: (flow) => wantsMore(detection, flow) !== 0,
     freeFlowData: (flow) => freeFlowData(flow),
     allocate,
-    addressOf: (bytes) => Number(koffi.address(bytes)),
+    mapShared,
   };
 }
 
@@ -120,4 +120,14 @@ function allocate(bytes: number): { address: number; view: Uint8Array } {
   const view = new Uint8Array(koffi.view(pointer, bytes));
   view.fill(0);
   return { address: Number(pointer), view };
+}
+
+/** mmap(2). Writable, because the library's promise not to write to packets is not in its types alone. */
+function mapShared(descriptor: number, bytes: number): { address: number; memory: ArrayBuffer } {
+  const readAndWrite = 1 | 2;
+  const shared = 1;
+  const map = koffi.load(null).func('mmap', 'int64', ['int64', 'size_t', 'int', 'int', 'int', 'int64']);
+  const address = Number(map(0, bytes, readAndWrite, shared, descriptor, 0));
+  if (address === -1) throw new EnvironmentError('ndpi-failed', 'the memory shared with the nDPI child cannot be mapped');
+  return { address, memory: koffi.view(BigInt(address), bytes) };
 }

@@ -6,7 +6,8 @@
 import { assertInvariant, Counts, limits } from '#base';
 import type { PacketBatch } from '#capture';
 import type { Dictionaries, FlowBatch } from '../flow-batch.ts';
-import { fragmentLater, type HeaderSlab } from '../meter/header-slab.ts';
+import * as header from '../meter/header-slab.ts';
+import type { HeaderSlab } from '../meter/header-slab.ts';
 import type { EmitFlows, Namer } from './namer.ts';
 import {
   ConversationTable, noConversation, stateClosing, stateFinal, stateInspecting, stateLost,
@@ -17,9 +18,9 @@ import { ndpiChildFile, NdpiProcess, type NdpiProcessOptions } from './ndpi-proc
 import { recordBegins, recordGivesUp, recordIsLast } from './ndpi-protocol.ts';
 import { WaitingFlows } from './ndpi-waiting-flows.ts';
 
-/** Packets of a conversation that are inspected at most: ndpiReader's defaults (`-U`, `-T`). */
-const udpPacketsMax = 24;
-const otherPacketsMax = 80;
+/** Packets of a conversation that are inspected at most: ndpiReader's defaults (`-U 24`, `-T 80`), which it exceeds by one. */
+const udpPacketsMax = 25;
+const otherPacketsMax = 81;
 /** In `packets` of a conversation: its verdict is due, nothing more is sent. */
 const verdictDue = 255;
 /** Oldest rows whose conversations are given up together. */
@@ -138,20 +139,23 @@ class ProcessNamer implements NdpiNamer {
   observe(packets: PacketBatch, headers: HeaderSlab, slots: Uint32Array, slotCount: number): void {
     const bytes = Buffer.from(packets.data.buffer, packets.data.byteOffset, packets.data.byteLength);
     const table = this.#conversations;
+    const { words } = headers;
+    // The destination as the table wants it: a column of its own, at the source's index.
+    const destinations = words.subarray(header.hDestination - header.hSource);
     for (let i = 0; i < slotCount; i++) {
-      const slot = slots[i] as number;
-      if (headers.fragment[slot] === fragmentLater) continue;
-      const protocol = headers.protocol[slot] as number;
-      const hasPorts = protocol === 6 || protocol === 17;
-      const index = table.find(headers.sourceAddress, headers.destinationAddress, slot * 4,
-        hasPorts ? headers.sourcePort[slot] as number : 0, hasPorts ? headers.destinationPort[slot] as number : 0, protocol);
-      if (index !== noConversation && (table.state[index] === stateFinal || table.packets[index] === verdictDue)) continue;
-      const row = headers.packetRow[slot] as number;
+      const at = (slots[i] as number) * header.headerWords;
+      if (words[at + header.hFragment] === header.fragmentLater) continue;
+      const protocol = (words[at + header.hProtocol] as number) & 255;
+      const ports = protocol === 6 || protocol === 17 ? words[at + header.hPorts] as number : 0;
+      const index = table.find(words, destinations, at + header.hSource, ports >>> 16, ports & 0xffff, protocol);
+      if (index !== noConversation && (table.stateOf(index) === stateFinal || table.packetsOf(index) === verdictDue)) continue;
+      const row = words[at + header.hPacketRow] as number;
       const found = findInspectable(packets.data, packets.networkOffset[row] as number, packets.networkBytes[row] as number,
         this.#inspectable);
       if (found) this.#inspect(index, bytes, (packets.timeMicroseconds[row] as number) / 1000);
     }
-    if (slotCount > 0) this.#advance((headers.timeMicroseconds[slots[slotCount - 1] as number] as number) / 1000);
+    if (slotCount === 0) return;
+    this.#advance((headers.doubles[(slots[slotCount - 1] as number) * header.headerDoubles + header.hTime] as number) / 1000);
   }
 
   name(flows: FlowBatch): void {
@@ -166,7 +170,7 @@ class ProcessNamer implements NdpiNamer {
       const index = table.find(columns.sourceAddress, columns.destinationAddress, row * 4,
         hasPorts ? columns.sourceTransportPort[row] as number : 0,
         hasPorts ? columns.destinationTransportPort[row] as number : 0, protocol);
-      const mustWait = index !== noConversation && table.state[index] === stateInspecting;
+      const mustWait = index !== noConversation && table.stateOf(index) === stateInspecting;
       waitsFor[row] = mustWait ? index : noConversation;
       if (mustWait) waitCount++;
       else this.#nameRow(flows, row, index);
@@ -189,7 +193,7 @@ class ProcessNamer implements NdpiNamer {
     this.#isEnding = true;
     const table = this.#conversations;
     for (let index = 0; index < table.capacity; index++) {
-      if (table.state[index] === stateInspecting) this.#giveUp(index);
+      if (table.stateOf(index) === stateInspecting) this.#giveUp(index);
     }
     this.#process.flush();
     this.#process.awaitsVerdicts = true;
@@ -217,23 +221,23 @@ class ProcessNamer implements NdpiNamer {
     if (index === noConversation || packetBytes > 0xffff) return;
     if (this.#process.isGone) return this.#lose(index, lostForGood);
     let flags = 0;
-    if (table.state[index] !== stateInspecting) {
+    if (table.stateOf(index) !== stateInspecting) {
       if (this.#process.isOverfull) return this.#lose(index, lostBehind);
-      table.state[index] = stateInspecting;
-      table.packets[index] = 0;
-      table.tunnelHash[index] = tunnelHash;
+      table.setState(index, stateInspecting);
+      table.setPackets(index, 0);
+      table.setTunnelHash(index, tunnelHash);
       this.#owedCount++;
       flags = recordBegins;
-    } else if (table.tunnelHash[index] !== tunnelHash || this.#process.isOverfull) {
+    } else if (table.tunnelHashOf(index) !== tunnelHash || this.#process.isOverfull) {
       // Another conversation inside the same tunnel (the flow is named for the first), or a child that is far behind.
-      if (table.tunnelHash[index] === tunnelHash) this.#packetsRefused++;
+      if (table.tunnelHashOf(index) === tunnelHash) this.#packetsRefused++;
       return;
     }
-    const count = (table.packets[index] as number) + 1;
-    table.packets[index] = count;
+    const count = table.packetsOf(index) + 1;
+    table.setPackets(index, count);
     if (count >= (protocol === 17 ? udpPacketsMax : otherPacketsMax)) {
       flags |= recordIsLast;
-      table.packets[index] = verdictDue;
+      table.setPackets(index, verdictDue);
     }
     this.#packetsInspected++;
     this.#process.append(index, flags, Math.max(0, Math.floor(timeMs)), bytes, offset, packetBytes);
@@ -246,9 +250,9 @@ class ProcessNamer implements NdpiNamer {
       const oldest = table.chooseOldest();
       this.#counts.add('conversationsEvicted');
       table.unlink(oldest);
-      if (table.state[oldest] === stateInspecting) {
+      if (table.stateOf(oldest) === stateInspecting) {
         this.#giveUp(oldest);
-        table.state[oldest] = stateClosing;
+        table.setState(oldest, stateClosing);
       } else {
         table.release(oldest);
       }
@@ -256,39 +260,39 @@ class ProcessNamer implements NdpiNamer {
     const index = table.add();
     if (index === noConversation) return index;
     this.#counts.add('conversations');
-    table.state[index] = stateLost;
-    table.lostReason[index] = 0;
+    table.setState(index, stateLost);
+    table.setLostReason(index, 0);
     return index;
   }
 
   /** Asks for the verdict from what was seen, once. */
   #giveUp(index: number): boolean {
     const table = this.#conversations;
-    if (table.packets[index] === verdictDue || this.#process.isGone) return false;
-    table.packets[index] = verdictDue;
+    if (table.packetsOf(index) === verdictDue || this.#process.isGone) return false;
+    table.setPackets(index, verdictDue);
     this.#process.append(index, recordGivesUp, 0, emptyPacket, 0, 0);
     return true;
   }
 
   #takeVerdict(index: number, verdict: number): void {
     const table = this.#conversations;
-    const state = table.state[index];
+    const state = table.stateOf(index);
     if (state !== stateInspecting && state !== stateClosing) return;
     this.#owedCount--;
-    table.verdict[index] = verdict;
+    table.setVerdict(index, verdict);
     this.#resolve(index, this.#codeOf(verdict));
     if (state === stateClosing) table.release(index);
-    else table.state[index] = stateFinal;
+    else table.setState(index, stateFinal);
   }
 
   /** The child died: what it had under inspection has no name; later packets begin anew. */
   #loseAll(): void {
     const table = this.#conversations;
     for (let index = 0; index < table.capacity; index++) {
-      const state = table.state[index];
+      const state = table.stateOf(index);
       if (state !== stateInspecting && state !== stateClosing) continue;
       this.#owedCount--;
-      table.packets[index] = 0;
+      table.setPackets(index, 0);
       this.#leaveUnnamed(index, 'unnamedChildDied');
       if (state === stateClosing) table.release(index);
       else this.#lose(index, lostByDeath);
@@ -298,8 +302,8 @@ class ProcessNamer implements NdpiNamer {
   }
 
   #lose(index: number, reason: number): void {
-    this.#conversations.state[index] = stateLost;
-    this.#conversations.lostReason[index] = reason;
+    this.#conversations.setState(index, stateLost);
+    this.#conversations.setLostReason(index, reason);
   }
 
   #resolve(index: number, code: number): void {
@@ -314,8 +318,8 @@ class ProcessNamer implements NdpiNamer {
   /** Names a row that needs not wait. */
   #nameRow(flows: FlowBatch, row: number, index: number): void {
     const table = this.#conversations;
-    if (index !== noConversation && table.state[index] === stateFinal) {
-      const code = this.#codeOf(table.verdict[index] as number);
+    if (index !== noConversation && table.stateOf(index) === stateFinal) {
+      const code = this.#codeOf(table.verdictOf(index));
       flows.columns.applicationName[row] = code;
       flows.columns.applicationNameSource[row] = this.#sourceCode;
       this.#counts.add(code === this.#unknownCode ? 'namedUnknown' : 'named');
@@ -324,7 +328,7 @@ class ProcessNamer implements NdpiNamer {
     flows.columns.applicationName[row] = 0;
     flows.columns.applicationNameSource[row] = this.#noSourceCode;
     this.#counts.add(index === noConversation ? 'unnamedNotInspected'
-      : lostReasons[table.lostReason[index] as number] as UnnamedReason);
+      : lostReasons[table.lostReasonOf(index)] as UnnamedReason);
   }
 
   #codeOf(verdict: number): number {

@@ -7,7 +7,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { EnvironmentError } from '#base';
-import { RecordBlock, VerdictStream, type ChildGreeting } from './ndpi-protocol.ts';
+import { ExchangeFile } from './ndpi-exchange.ts';
+import { encodeNotice, RecordBlock, slotCount, VerdictStream, type ChildGreeting } from './ndpi-protocol.ts';
 
 export type NdpiProcessOptions = {
   /** File that is run as the child. */
@@ -38,8 +39,6 @@ export type NdpiProcessHandlers = {
 /** The child's file of this package. */
 export const ndpiChildFile = fileURLToPath(new URL('./ndpi-child.ts', import.meta.url));
 
-/** Blocks that are handed to the pipe at once. */
-const blocksInFlightMax = 2;
 /** Characters of the child's standard error that are kept for messages. */
 const errorTextMax = 2_000;
 
@@ -60,7 +59,10 @@ export class NdpiProcess {
   #block: RecordBlock;
   readonly #queue: RecordBlock[] = [];
   readonly #pool: RecordBlock[] = [];
-  #blocksInFlight = 0;
+  readonly #exchange: ExchangeFile;
+  readonly #freeSlots: number[] = [];
+  /** [slotCount] bytes of the block in each slot. */
+  readonly #slotBytes = new Uint32Array(slotCount);
   #queuedBytes = 0;
   #fruitlessStarts = 0;
   #isClosing = false;
@@ -77,6 +79,8 @@ export class NdpiProcess {
     this.#options = options;
     this.#handlers = handlers;
     this.#block = new RecordBlock(options.blockBytes);
+    this.#exchange = new ExchangeFile(slotCount, options.blockBytes);
+    this.#drop();
   }
 
   /**
@@ -148,6 +152,7 @@ export class NdpiProcess {
     }
     clearInterval(this.#watch);
     this.isGone = true;
+    this.#exchange.close();
   }
 
   /** Kills the child as the operating system would: for tests of what follows. */
@@ -156,10 +161,10 @@ export class NdpiProcess {
   }
 
   #spawn(): void {
-    const { childFile, conversationsMax } = this.#options;
+    const { childFile, conversationsMax, blockBytes } = this.#options;
     this.#errorText = '';
-    const started = spawn(process.execPath, [...childArguments(process.execArgv), childFile, String(conversationsMax)],
-      { stdio: ['pipe', 'ignore', 'pipe', 'pipe'] });
+    const started = spawn(process.execPath, [...childArguments(process.execArgv), childFile, String(conversationsMax), String(blockBytes)],
+      { stdio: ['pipe', 'ignore', 'pipe', 'pipe', this.#exchange.descriptor] });
     const running: Running = {
       process: started,
       input: started.stdio[0] as Writable,
@@ -175,6 +180,7 @@ export class NdpiProcess {
         this.#fruitlessStarts = 0;
         this.#handlers.onVerdict(conversation, verdict);
       },
+      onRelease: (slot) => this.#release(slot),
       onText: (text) => this.#greet(running, text),
     });
     running.verdicts.on('data', (chunk: Buffer) => {
@@ -211,24 +217,25 @@ export class NdpiProcess {
   #pump(): void {
     const running = this.#running;
     if (running === undefined || !running.greeted) return;
-    while (this.#blocksInFlight < blocksInFlightMax) {
+    while (this.#freeSlots.length > 0) {
       const block = this.#queue.shift();
       if (block === undefined) return;
-      this.#blocksInFlight++;
-      running.input.write(block.bytes.subarray(0, block.usedBytes), () => this.#taken(running, block));
+      const slot = this.#freeSlots.pop() as number;
+      this.#exchange.write(slot, block.bytes, block.usedBytes);
+      this.#slotBytes[slot] = block.usedBytes;
+      running.input.write(encodeNotice(slot, block.usedBytes));
+      block.usedBytes = 0;
+      this.#pool.push(block);
     }
   }
 
-  #taken(running: Running, block: RecordBlock): void {
-    // A dead child's blocks are left to the garbage collector: its pipe may still point at them.
-    if (running !== this.#running) return;
-    this.#blocksInFlight--;
-    this.#queuedBytes -= block.usedBytes;
-    this.#moves++;
-    block.usedBytes = 0;
-    this.#pool.push(block);
+  /** The child has worked a block off. */
+  #release(slot: number): void {
+    if (slot >= slotCount || this.#slotBytes[slot] === 0) return;
+    this.#queuedBytes -= this.#slotBytes[slot] as number;
+    this.#slotBytes[slot] = 0;
+    this.#freeSlots.push(slot);
     this.#pump();
-    this.#handlers.onProgress();
   }
 
   /** The child is dead and all that it said was read. */
@@ -268,14 +275,17 @@ export class NdpiProcess {
   }
 
   #drop(): void {
-    this.#queue.length = 0;
-    this.#blocksInFlight = 0;
+    this.#pool.push(...this.#queue.splice(0));
+    for (const block of this.#pool) block.usedBytes = 0;
+    this.#freeSlots.length = 0;
+    for (let slot = 0; slot < slotCount; slot++) this.#freeSlots.push(slot);
+    this.#slotBytes.fill(0);
     this.#queuedBytes = 0;
     this.#block.usedBytes = 0;
   }
 
   #killWhenSilent(): void {
-    const owes = this.#blocksInFlight > 0 || this.awaitsVerdicts || this.#isClosing || this.#running?.greeted === false;
+    const owes = this.#freeSlots.length < slotCount || this.awaitsVerdicts || this.#isClosing || this.#running?.greeted === false;
     if (owes && this.#moves === this.#movesSeen) this.killChild();
     this.#movesSeen = this.#moves;
   }

@@ -1,7 +1,8 @@
 /**
- * How the namer and its nDPI child talk. To the child: records of a 16-byte head and, mostly, a packet; many to a block.
- * From the child: 8-byte verdicts, and a few texts. Everything is a multiple of 8 bytes in this machine's byte order,
- * so that both sides read typed arrays in place. Neither side trusts a chunk to end where a record does.
+ * How the namer and its nDPI child talk. To the child: blocks of records, each a 16-byte head and mostly a packet, put
+ * into slots of shared memory, and by pipe an 8-byte notice of each. From the child, by pipe: 8-byte verdicts, releases
+ * of slots, and a text. Records and verdicts are multiples of 8 bytes in this machine's byte order, so that both sides
+ * use typed arrays in place. Neither side trusts a chunk from a pipe to end where a message does.
  */
 import { assertInvariant } from '#base';
 
@@ -13,6 +14,8 @@ export const recordBegins = 1;
 export const recordIsLast = 2;
 /** No packet: a verdict is due from what was seen. */
 export const recordGivesUp = 4;
+/** Blocks that the child may have at once: slots of the shared memory. */
+export const slotCount = 8;
 /** The largest packet that a record can hold (RFC 791 §3.1). */
 export const recordPacketBytesMax = 65_535;
 /** The largest record. */
@@ -20,6 +23,10 @@ export const recordBytesMax = recordHeadBytes + 65_536;
 
 /** A verdict: u32 conversation, u16 master protocol, u16 application protocol. */
 export const verdictBytes = 8;
+/** A notice: u32 slot, u32 bytes used. */
+export const noticeBytes = 8;
+/** Stands in the place of a conversation before the number of a slot that the child is done with. */
+export const releaseMark = 0xfffffffe;
 /** Stands in the place of a conversation before a text: u32 its byte length, then UTF-8 padded with zeros. */
 export const textMark = 0xffffffff;
 /** The longest text that is taken from a child; a longer one is a broken stream. */
@@ -70,53 +77,77 @@ export class RecordBlock {
   }
 }
 
-/** The child's side of the stream of records: bytes are read to its end, whole records are taken from its start. */
-export class RecordStream {
-  readonly bytes: Buffer;
-  /** Where the next bytes are to be put. */
-  endBytes = 0;
+/** The child's side: takes the records of a block in shared memory one by one, and touches no packet. */
+export class RecordReader {
   /** Fields of the record that `next` found. */
   conversation = 0;
   flags = 0;
   packetBytes = 0;
   timeMs = 0;
-  /** Offset of its packet in `bytes`. */
+  /** Offset of its packet in the memory. */
   packetOffset = 0;
   #at = 0;
+  #end = 0;
+  readonly #memoryBytes: number;
   readonly #words: Uint32Array;
   readonly #halves: Uint16Array;
   readonly #times: Float64Array;
 
-  /** @param capacityBytes a multiple of 8, at least `recordBytesMax` */
-  constructor(capacityBytes: number) {
-    assertInvariant(capacityBytes % 8 === 0 && capacityBytes >= recordBytesMax, 'a record stream holds any record');
-    const memory = new ArrayBuffer(capacityBytes);
-    this.bytes = Buffer.from(memory);
+  /** @param memory  whole slots of blocks; a multiple of 8 bytes; read only */
+  constructor(memory: ArrayBuffer) {
+    this.#memoryBytes = memory.byteLength;
     this.#words = new Uint32Array(memory);
     this.#halves = new Uint16Array(memory);
     this.#times = new Float64Array(memory);
   }
 
-  /** Moves to the next whole record and fills the fields, or makes room for more bytes and returns false. */
+  /** Begins with the block at `offset`. @throws InvariantError  it lies outside the memory */
+  begin(offset: number, usedBytes: number): void {
+    assertInvariant(offset % 8 === 0 && offset + usedBytes <= this.#memoryBytes, 'block of records lies outside the memory');
+    this.#at = offset;
+    this.#end = offset + usedBytes;
+  }
+
+  /** Moves to the next record and fills the fields. @returns false at the end of the block */
   next(): boolean {
     const at = this.#at;
-    if (at + recordHeadBytes <= this.endBytes) {
-      const packetBytes = this.#halves[(at >>> 1) + 3] as number;
-      const end = at + recordBytes(packetBytes);
-      if (end <= this.endBytes) {
-        this.conversation = this.#words[at >>> 2] as number;
-        this.flags = this.#halves[(at >>> 1) + 2] as number;
-        this.packetBytes = packetBytes;
-        this.timeMs = this.#times[(at >>> 3) + 1] as number;
-        this.packetOffset = at + recordHeadBytes;
-        this.#at = end;
-        return true;
-      }
+    if (at === this.#end) return false;
+    assertInvariant(at + recordHeadBytes <= this.#end, 'block of records is cut');
+    this.conversation = this.#words[at >>> 2] as number;
+    this.flags = this.#halves[(at >>> 1) + 2] as number;
+    this.packetBytes = this.#halves[(at >>> 1) + 3] as number;
+    this.timeMs = this.#times[(at >>> 3) + 1] as number;
+    this.packetOffset = at + recordHeadBytes;
+    this.#at = at + recordBytes(this.packetBytes);
+    assertInvariant(this.#at <= this.#end, 'block of records is cut');
+    return true;
+  }
+}
+
+/** Message to the child: a block lies in a slot. */
+export function encodeNotice(slot: number, usedBytes: number): Buffer {
+  const notice = Buffer.alloc(noticeBytes);
+  notice.writeUInt32LE(slot, 0);
+  notice.writeUInt32LE(usedBytes, 4);
+  return notice;
+}
+
+/** The child's side of the stream of notices, fed with chunks of any size. */
+export class NoticeStream {
+  readonly #partial = Buffer.alloc(noticeBytes);
+  #filled = 0;
+
+  /** Takes the first `length` bytes of a chunk and calls back for every notice that is complete. */
+  push(chunk: Buffer, length: number, onNotice: (slot: number, usedBytes: number) => void): void {
+    for (let at = 0; at < length;) {
+      const count = Math.min(noticeBytes - this.#filled, length - at);
+      chunk.copy(this.#partial, this.#filled, at, at + count);
+      this.#filled += count;
+      at += count;
+      if (this.#filled < noticeBytes) return;
+      this.#filled = 0;
+      onNotice(readWord(this.#partial, 0), readWord(this.#partial, 4));
     }
-    this.bytes.copyWithin(0, at, this.endBytes);
-    this.endBytes -= at;
-    this.#at = 0;
-    return false;
   }
 }
 
@@ -132,6 +163,7 @@ export function encodeText(text: string): Buffer {
 export type VerdictHandlers = {
   /** @param verdict  master protocol + 65536 · application protocol */
   readonly onVerdict: (conversation: number, verdict: number) => void;
+  readonly onRelease: (slot: number) => void;
   readonly onText: (text: string) => void;
 };
 
@@ -159,7 +191,8 @@ export class VerdictStream {
         this.#handlers.onText(bytes.toString('utf8', at + verdictBytes, at + verdictBytes + word));
         at = end;
       } else {
-        this.#handlers.onVerdict(conversation, word);
+        if (conversation === releaseMark) this.#handlers.onRelease(word);
+        else this.#handlers.onVerdict(conversation, word);
         at += verdictBytes;
       }
     }

@@ -18,7 +18,7 @@ export type PrefixNamerOptions = {
 /**
  * A namer that names each batch in place and emits it at once.
  *
- * Counts: `named`; `unnamed`: rows whose name is `Unknown`, for neither port nor owner is in a table.
+ * Counts: `named`; `namedUnknown`: rows whose name is `Unknown`, for neither port nor owner is in a table.
  *
  * @param emit  is given the very batch that `name` was given
  * @throws EnvironmentError  the owner table cannot be read
@@ -28,22 +28,22 @@ export function createPrefixNamer(emit: EmitFlows, options: PrefixNamerOptions =
   const owners = options.owners ?? loadOwnerTable();
   const codes = new NameCodes(services.names, owners.names);
   let namedCount = 0;
-  let unnamedCount = 0;
+  let unknownCount = 0;
   return {
     source: 'prefix',
     version: `services ${describeServices(services)}, owners ${owners.version}`,
     observe() {},
     name(flows) {
-      const unnamed = nameRows(flows, services, owners, codes.of(flows.dictionaries));
-      unnamedCount += unnamed;
-      namedCount += flows.rowCount - unnamed;
+      const unknown = nameRows(flows, services, owners, codes.of(flows.dictionaries));
+      unknownCount += unknown;
+      namedCount += flows.rowCount - unknown;
       const source = flows.dictionaries.applicationNameSource.encode('prefix');
       flows.columns.applicationNameSource.fill(source, 0, flows.rowCount);
       emit(flows);
     },
     whenReady: () => undefined,
     end: async () => {},
-    counts: () => ({ named: namedCount, unnamed: unnamedCount }),
+    counts: () => ({ named: namedCount, namedUnknown: unknownCount }),
   };
 }
 
@@ -54,21 +54,21 @@ function describeServices(services: ServiceTable): string {
   return formatFingerprint(fingerprint32(Buffer.concat(parts)));
 }
 
-/** Names rows by numbers alone; a text is made when a pair is seen for the first time. @returns rows left unnamed */
+/** Names rows by numbers; a text is made when a pair is seen for the first time. @returns rows named `Unknown` */
 function nameRows(flows: FlowBatch, services: ServiceTable, owners: OwnerTable, codes: NameCodes): number {
   const { protocolIdentifier, sourceTransportPort, destinationTransportPort } = flows.columns;
   const { sourceAddress, destinationAddress, applicationName } = flows.columns;
-  let unnamedCount = 0;
+  let unknownCount = 0;
   for (let row = 0; row < flows.rowCount; row++) {
     const outside = findOutside(sourceAddress, destinationAddress, row * 4);
     const service = findService(services, protocolIdentifier[row] as number, destinationTransportPort[row] as number,
       sourceTransportPort[row] as number, outside !== outsideNone);
     const owner = outside === outsideNone ? 0 :
       findOwner(owners, outside === outsideResponder ? destinationAddress : sourceAddress, row * 4);
-    if (service === 0 && owner === 0) unnamedCount++;
+    if (service === 0 && owner === 0) unknownCount++;
     applicationName[row] = codes.find(service, owner);
   }
-  return unnamedCount;
+  return unknownCount;
 }
 
 /** Dictionary codes of (service, owner) pairs. Holds at most one number for each pair of table entries. */

@@ -1,16 +1,21 @@
 /**
  * Finds second copies of a packet, as mirrored switch ports and captures on several interfaces make them: the same
  * headers (hop count and header checksum apart) within a few milliseconds. Payload is compared through the transport
- * checksum only; no byte of it is read. Direct-mapped and bounded: a displaced packet's copy is metered as a packet.
+ * checksum alone where the IPv4 identification tells packets apart. A UDP datagram without one has only those 16 bits:
+ * among datagrams of one length that follow each other closely, as in QUIC, that would call one pair in 65,536 equal that
+ * is not, so the first bytes behind its header are folded into the fingerprint, which is forgotten with the window.
  *
- * What cannot be told from a real repetition is kept: a TCP segment without payload (hosts repeat acknowledgements and
- * resets) or a UDP datagram without checksum, when no IPv4 identification tells the copies apart.
+ * A TCP segment without payload and identification is kept: hosts repeat acknowledgements and resets.
+ * Direct-mapped and bounded: a displaced packet's copy is metered as a packet.
  */
 import { limits } from '#base';
+import * as header from './header-slab.ts';
 import type { HeaderSlab } from './header-slab.ts';
 
 const protocolTcp = 6;
 const protocolUdp = 17;
+/** Bytes behind the UDP header that tell datagrams without identification apart. */
+const foldedBytes = 32;
 
 export class DuplicateMemory {
   readonly #mask: number;
@@ -40,38 +45,48 @@ export class DuplicateMemory {
    * @param fragmentOffset  the fragment offset field of a later fragment, 0 otherwise
    */
   isCopy(slab: HeaderSlab, slot: number, view: DataView, at: number, end: number, fragmentOffset: number): boolean {
-    const protocol = slab.protocol[slot] as number;
-    const identification = slab.identification[slot] as number;
-    const octets = slab.octets[slot] as number;
-    const words = slot * 4;
-    let high = Math.imul(identification ^ (octets << 16), 0x9e3779b1) ^ (slab.sourceAddress[words + 3] as number);
-    let low = Math.imul((slab.destinationAddress[words + 3] as number) ^ protocol, 0x85ebca6b) ^ octets;
-    if (slab.ipVersion[slot] === 6) {
+    const { words } = slab;
+    const from = slot * header.headerWords;
+    const isV6 = (words[from + header.hProtocol] as number) >>> 8 === 6;
+    const protocol = (words[from + header.hProtocol] as number) & 255;
+    const identification = words[from + header.hIdentification] as number;
+    const octets = words[from + header.hOctets] as number;
+    let high = Math.imul(identification ^ (octets << 16), 0x9e3779b1) ^ (words[from + header.hSource + 3] as number);
+    let low = Math.imul((words[from + header.hDestination + 3] as number) ^ protocol, 0x85ebca6b) ^ octets;
+    if (isV6) {
       for (let i = 0; i < 3; i++) {
-        high = Math.imul(high ^ (slab.sourceAddress[words + i] as number), 0xc2b2ae35);
-        low = Math.imul(low ^ (slab.destinationAddress[words + i] as number), 0x27d4eb2f);
+        high = Math.imul(high ^ (words[from + header.hSource + i] as number), 0xc2b2ae35);
+        low = Math.imul(low ^ (words[from + header.hDestination + i] as number), 0x27d4eb2f);
         high ^= high >>> 15;
         low ^= low >>> 13;
       }
     }
-    if (slab.fragment[slot] === 2) {
+    if (words[from + header.hFragment] === header.fragmentLater) {
       // The fragments of one datagram differ in their offset alone.
       if (identification === 0) return false;
       low = mix(low, fragmentOffset);
     } else if (protocol === protocolTcp) {
       if (end - at < 20) return false;
       const headerBytes = (view.getUint8(at + 12) >>> 4) * 4;
-      if (identification === 0 && octets <= (slab.ipVersion[slot] === 4 ? 20 : 40) + headerBytes) return false;
+      if (identification === 0 && octets <= (isV6 ? 40 : 20) + headerBytes) return false;
       high = mix(mix(mix(high, view.getInt32(at)), view.getInt32(at + 4)), view.getInt32(at + 8));
       low = mix(mix(mix(low, view.getInt32(at + 12)), view.getInt32(at + 16)), high);
     } else {
       if (end - at < 8) return false;
       // ICMP keeps its checksum in the first word, UDP in the second.
-      if (identification === 0 && (protocol !== protocolUdp || !hasFullChecksum(slab, slot, view, at))) return false;
       high = mix(high, view.getInt32(at));
       low = mix(mix(low, view.getInt32(at + 4)), high);
+      if (identification === 0) {
+        if (protocol !== protocolUdp) return false;
+        const payloadBytes = Math.min(foldedBytes, view.getUint16(at + 4) - 8);
+        if (end - at - 8 < payloadBytes) return false;
+        for (let i = at + 8; i + 4 <= at + 8 + payloadBytes; i += 4) {
+          high = mix(high, view.getInt32(i));
+          low = mix(low, high);
+        }
+      }
     }
-    return this.#isKnown(high, low, slab.timeMicroseconds[slot] as number);
+    return this.#isKnown(high, low, slab.doubles[slot * header.headerDoubles + header.hTime] as number);
   }
 
   #isKnown(high: number, low: number, timeMicroseconds: number): boolean {
@@ -88,22 +103,4 @@ export class DuplicateMemory {
 function mix(hash: number, word: number): number {
   const mixed = Math.imul(hash ^ word, 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
-}
-
-/**
- * True when the UDP checksum covers the payload: not absent, and not the bare pseudo-header sum that a sending host
- * leaves for its network card to complete (such datagrams of one length all look alike).
- */
-function hasFullChecksum(slab: HeaderSlab, slot: number, view: DataView, at: number): boolean {
-  const checksum = view.getUint16(at + 6);
-  if (checksum === 0) return false;
-  let sum = (slab.protocol[slot] as number) + view.getUint16(at + 4);
-  const first = slab.ipVersion[slot] === 4 ? 3 : 0;
-  for (let i = slot * 4 + first; i < slot * 4 + 4; i++) {
-    const source = slab.sourceAddress[i] as number;
-    const destination = slab.destinationAddress[i] as number;
-    sum += (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff);
-  }
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return checksum !== sum;
 }

@@ -4,7 +4,7 @@
  * It knows layout, chains and lists; which packet belongs to which flow is decided in `meter.ts`.
  */
 
-/** 32-bit words of a record, and doubles (the first seven double places hold the `d…` fields). */
+/** 32-bit words of a record, and doubles (the first eight double places hold the `d…` fields). */
 export const recordWords = 40;
 export const recordDoubles = 20;
 
@@ -16,34 +16,38 @@ export const dInitiatorPackets = 4;
 export const dResponderPackets = 5;
 /** Time at which the end of the flow was seen (FIN both ways, RST), or Infinity. */
 export const dClosed = 6;
+/** Time at which the record was last put at the end of its age list. */
+export const dListed = 7;
 
-export const wSource = 14;
-export const wDestination = 18;
+export const wSource = 16;
+export const wDestination = 20;
 /** Initiator's port · 65536 + responder's; for ICMP the type and code in both halves. */
-export const wPorts = 22;
+export const wPorts = 24;
 /** IP version · 256 + protocol. */
-export const wProtocol = 23;
-export const wInterface = 24;
-export const wHash = 25;
-export const wChain = 26;
-export const wOlder = 27;
-export const wNewer = 28;
+export const wProtocol = 25;
+export const wInterface = 26;
+export const wHash = 27;
+export const wChain = 28;
+export const wOlder = 29;
+export const wNewer = 30;
 /** Initiator's TCP flags · 65536 + responder's. */
-export const wTcpFlags = 29;
+export const wTcpFlags = 31;
 /** Initiator's class of service · 256 + responder's. */
-export const wClassOfService = 30;
+export const wClassOfService = 32;
 /** `seen…` bits. */
-export const wSeen = 31;
-export const wIcmp = 32;
-export const wVlan = 33;
-export const wSourceMac = 34;
-export const wDestinationMac = 36;
+export const wSeen = 33;
+export const wIcmp = 34;
+export const wVlan = 35;
+export const wSourceMac = 36;
+export const wDestinationMac = 38;
 
 export const seenInitiator = 1;
 export const seenResponder = 2;
 export const seenInitiatorFin = 4;
 export const seenResponderFin = 8;
-export const seenReset = 16;
+/** Shifts that turn the TCP flag FIN (1) into the bits above. */
+export const finToInitiatorFin = 2;
+export const finToResponderFin = 3;
 
 /** No record. */
 export const none = 0xffffffff;

@@ -4,16 +4,20 @@
  * on one place displace each other, and the later fragments of the displaced one are counted as unresolved.
  */
 import { limits } from '#base';
+import * as header from './header-slab.ts';
 import type { HeaderSlab } from './header-slab.ts';
 
 /** Reassembly gives up after 60 s (RFC 8200 §4.5); an older entry belongs to an earlier datagram of the same number. */
 const fragmentLifetimeMicroseconds = 60e6;
+/** Source and destination address, which lie side by side in the slab. */
+const addressesWords = 8;
 const keyWords = 10;
 
 export class FragmentCache {
   readonly #mask: number;
   readonly #keys: Uint32Array;
   readonly #ports: Uint32Array;
+  readonly #icmp: Uint32Array;
   readonly #times: Float64Array;
 
   /** @param datagramsMax a power of two */
@@ -21,22 +25,21 @@ export class FragmentCache {
     this.#mask = datagramsMax - 1;
     this.#keys = new Uint32Array(datagramsMax * keyWords);
     this.#ports = new Uint32Array(datagramsMax);
+    this.#icmp = new Uint32Array(datagramsMax);
     this.#times = new Float64Array(datagramsMax).fill(-Infinity);
   }
 
   /** Remembers the ports (or the ICMP type and code) of a first fragment, which the slab already holds. */
   remember(slab: HeaderSlab, slot: number): void {
     const place = this.#place(slab, slot);
+    const from = slot * header.headerWords;
     const at = place * keyWords;
-    for (let i = 0; i < 4; i++) {
-      this.#keys[at + i] = slab.sourceAddress[slot * 4 + i] as number;
-      this.#keys[at + 4 + i] = slab.destinationAddress[slot * 4 + i] as number;
-    }
-    this.#keys[at + 8] = slab.identification[slot] as number;
-    this.#keys[at + 9] = slab.protocol[slot] as number;
-    const icmp = slab.icmpTypeCode[slot] as number;
-    this.#ports[place] = icmp !== 0 ? icmp : ((slab.sourcePort[slot] as number) << 16) | (slab.destinationPort[slot] as number);
-    this.#times[place] = slab.timeMicroseconds[slot] as number;
+    for (let i = 0; i < addressesWords; i++) this.#keys[at + i] = slab.words[from + header.hSource + i] as number;
+    this.#keys[at + addressesWords] = slab.words[from + header.hIdentification] as number;
+    this.#keys[at + addressesWords + 1] = slab.words[from + header.hProtocol] as number;
+    this.#ports[place] = slab.words[from + header.hPorts] as number;
+    this.#icmp[place] = slab.words[from + header.hIcmp] as number;
+    this.#times[place] = slab.doubles[slot * header.headerDoubles + header.hTime] as number;
   }
 
   /**
@@ -46,31 +49,26 @@ export class FragmentCache {
    */
   resolve(slab: HeaderSlab, slot: number): boolean {
     const place = this.#place(slab, slot);
+    const from = slot * header.headerWords;
     const at = place * keyWords;
-    if (Math.abs((slab.timeMicroseconds[slot] as number) - (this.#times[place] as number)) > fragmentLifetimeMicroseconds) {
-      return false;
+    const time = slab.doubles[slot * header.headerDoubles + header.hTime] as number;
+    if (Math.abs(time - (this.#times[place] as number)) > fragmentLifetimeMicroseconds) return false;
+    for (let i = 0; i < addressesWords; i++) {
+      if (this.#keys[at + i] !== slab.words[from + header.hSource + i]) return false;
     }
-    for (let i = 0; i < 4; i++) {
-      if (this.#keys[at + i] !== slab.sourceAddress[slot * 4 + i]) return false;
-      if (this.#keys[at + 4 + i] !== slab.destinationAddress[slot * 4 + i]) return false;
-    }
-    if (this.#keys[at + 8] !== slab.identification[slot] || this.#keys[at + 9] !== slab.protocol[slot]) return false;
-    const ports = this.#ports[place] as number;
-    const protocol = slab.protocol[slot];
-    if (protocol === 1 || protocol === 58) {
-      slab.icmpTypeCode[slot] = ports;
-    } else {
-      slab.sourcePort[slot] = ports >>> 16;
-      slab.destinationPort[slot] = ports & 0xffff;
-    }
+    if (this.#keys[at + addressesWords] !== slab.words[from + header.hIdentification]) return false;
+    if (this.#keys[at + addressesWords + 1] !== slab.words[from + header.hProtocol]) return false;
+    slab.words[from + header.hPorts] = this.#ports[place] as number;
+    slab.words[from + header.hIcmp] = this.#icmp[place] as number;
     return true;
   }
 
   #place(slab: HeaderSlab, slot: number): number {
-    const at = slot * 4;
-    let hash = Math.imul(slab.identification[slot] as number, 0x9e3779b1) ^ (slab.sourceAddress[at + 3] as number);
-    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (slab.destinationAddress[at + 3] as number);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ (slab.protocol[slot] as number);
+    const { words } = slab;
+    const at = slot * header.headerWords;
+    let hash = Math.imul(words[at + header.hIdentification] as number, 0x9e3779b1) ^ (words[at + header.hSource + 3] as number);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (words[at + header.hDestination + 3] as number);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ (words[at + header.hProtocol] as number);
     return (hash ^ (hash >>> 16)) & this.#mask;
   }
 }

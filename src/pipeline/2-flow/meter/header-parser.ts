@@ -7,7 +7,8 @@ import { Counts, mappedWord, type ProblemCode } from '#base';
 import { noLinkHeader, type PacketBatch } from '#capture';
 import type { DuplicateMemory } from './duplicate-memory.ts';
 import type { FragmentCache } from './fragment-cache.ts';
-import { fragmentFirst, fragmentLater, fragmentNone, type HeaderSlab } from './header-slab.ts';
+import * as header from './header-slab.ts';
+import type { HeaderSlab } from './header-slab.ts';
 
 /** IPv6 extension headers walked over before the chain is taken to be an attack (RFC 8200 §4 names five kinds). */
 const extensionHeadersMax = 8;
@@ -41,54 +42,79 @@ export class HeaderParser {
   /**
    * Reads rows [first, end) of a batch into slots.
    *
-   * @param freeSlots  slots to fill; the last `end - first` entries below `freeCount` are taken from the top
-   * @param slots      [end - first] the filled slots, in the order of the packets; overwritten
+   * The lowest free slots are taken; at least `end - first` must be free, and whoever is done with one clears `hTaken`.
+   *
+   * @param slots  [end - first] the filled slots, in the order of the packets; overwritten
    * @returns how many slots were filled; rows that are not are counted in `rejected`
    */
-  parse(packets: PacketBatch, first: number, end: number, freeSlots: Uint32Array, freeCount: number, slots: Uint32Array): number {
+  parse(packets: PacketBatch, first: number, end: number, slots: Uint32Array): number {
     const data = packets.data;
     if (this.#view.buffer !== data.buffer || this.#view.byteOffset !== data.byteOffset ||
       this.#view.byteLength !== data.byteLength) {
       this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     }
+    const { words, doubles } = this.#slab;
+    const { networkOffset, networkBytes, ipVersion, timeMicroseconds, linkOffset, interfaceIndex, vlanId } = packets;
+    const view = this.#view;
+    const duplicates = this.#duplicates;
+    let slot = 0;
     let filled = 0;
-    for (let packetRow = first; packetRow < end; packetRow++) {
-      const slot = freeSlots[freeCount - 1 - filled] as number;
-      const problem = packets.ipVersion[packetRow] === 4
-        ? this.#readIPv4(packets, packetRow, slot)
-        : this.#readIPv6(packets, packetRow, slot);
-      if (problem !== undefined) {
-        this.rejected.add(problem);
-        continue;
+    for (let row = first; row < end; row++) {
+      while (words[slot * header.headerWords + header.hTaken] === 1) slot++;
+      const to = slot * header.headerWords;
+      const at = networkOffset[row] as number;
+      const captured = networkBytes[row] as number;
+      let transport = at + 20;
+      // The usual case without a call: TCP or UDP over IPv4, no options, no fragment, whole headers captured.
+      const first32 = captured >= 40 && ipVersion[row] === 4 ? view.getUint32(at) : 0;
+      const octets = first32 & 0xffff;
+      const ttlProtocol = octets >= 28 && first32 >>> 24 === 0x45 && (view.getUint16(at + 6) & 0x3fff) === 0 ? view.getUint8(at + 9) : 0;
+      if (ttlProtocol === 17 || (ttlProtocol === 6 && octets >= 40)) {
+        words[to + header.hSource] = 0;
+        words[to + header.hSource + 1] = 0;
+        words[to + header.hSource + 2] = mappedWord;
+        words[to + header.hSource + 3] = view.getUint32(at + 12);
+        words[to + header.hDestination] = 0;
+        words[to + header.hDestination + 1] = 0;
+        words[to + header.hDestination + 2] = mappedWord;
+        words[to + header.hDestination + 3] = view.getUint32(at + 16);
+        words[to + header.hPorts] = view.getUint32(at + 20);
+        words[to + header.hProtocol] = 1024 + ttlProtocol;
+        words[to + header.hClassOfService] = (first32 >>> 16) & 255;
+        words[to + header.hOctets] = octets;
+        words[to + header.hTcpFlags] = ttlProtocol === 6 ? view.getUint16(at + 32) & 0x0fff : 0;
+        words[to + header.hIcmp] = 0;
+        words[to + header.hFragment] = header.fragmentNone;
+        words[to + header.hIdentification] = view.getUint16(at + 4);
+        this.#end = at + Math.min(captured, octets);
+        this.#fragmentOffset = 0;
+      } else {
+        const problem = ipVersion[row] === 4 ? this.#readIPv4(packets, row, slot) : this.#readIPv6(packets, row, slot);
+        if (problem !== undefined) {
+          this.rejected.add(problem);
+          continue;
+        }
+        transport = this.#transport;
       }
-      this.#readLink(packets, packetRow, slot);
-      if (this.#duplicates !== undefined &&
-        this.#duplicates.isCopy(this.#slab, slot, this.#view, this.#transport, this.#end, this.#fragmentOffset)) {
+      doubles[slot * header.headerDoubles + header.hTime] = timeMicroseconds[row] as number;
+      words[to + header.hInterface] = interfaceIndex[row] as number;
+      words[to + header.hVlan] = vlanId[row] as number;
+      words[to + header.hPacketRow] = row;
+      words[to + header.hTransport] = transport;
+      const link = linkOffset[row] as number;
+      const hasLink = link !== noLinkHeader;
+      words[to + header.hDestinationMac] = hasLink ? view.getUint16(link) : 0;
+      words[to + header.hDestinationMac + 1] = hasLink ? view.getUint32(link + 2) : 0;
+      words[to + header.hSourceMac] = hasLink ? view.getUint16(link + 6) : 0;
+      words[to + header.hSourceMac + 1] = hasLink ? view.getUint32(link + 8) : 0;
+      if (duplicates !== undefined && duplicates.isCopy(this.#slab, slot, view, transport, this.#end, this.#fragmentOffset)) {
         this.rejected.add('duplicate');
         continue;
       }
+      words[to + header.hTaken] = 1;
       slots[filled++] = slot;
     }
     return filled;
-  }
-
-  #readLink(packets: PacketBatch, packetRow: number, slot: number): void {
-    const slab = this.#slab;
-    slab.packetRow[slot] = packetRow;
-    slab.interfaceIndex[slot] = packets.interfaceIndex[packetRow] as number;
-    slab.vlanId[slot] = packets.vlanId[packetRow] as number;
-    slab.transportOffset[slot] = this.#transport;
-    const link = packets.linkOffset[packetRow] as number;
-    const at = slot * 2;
-    if (link === noLinkHeader) {
-      slab.sourceMac[at] = slab.sourceMac[at + 1] = 0;
-      slab.destinationMac[at] = slab.destinationMac[at + 1] = 0;
-      return;
-    }
-    slab.destinationMac[at] = this.#view.getUint16(link);
-    slab.destinationMac[at + 1] = this.#view.getUint32(link + 2);
-    slab.sourceMac[at] = this.#view.getUint16(link + 6);
-    slab.sourceMac[at + 1] = this.#view.getUint32(link + 8);
   }
 
   /** RFC 791 §3.1. */
@@ -105,19 +131,19 @@ export class HeaderParser {
     // Captured on the sending host before segmentation by its network card: the length field is not filled in yet.
     if (totalLength === 0) totalLength = captured;
     if (totalLength < headerBytes) return 'bad-ip-header';
-    const words = slot * 4;
-    slab.timeMicroseconds[slot] = packets.timeMicroseconds[packetRow] as number;
-    slab.ipVersion[slot] = 4;
-    slab.classOfService[slot] = view.getUint8(at + 1);
-    slab.octets[slot] = totalLength;
-    slab.identification[slot] = view.getUint16(at + 4);
-    slab.protocol[slot] = view.getUint8(at + 9);
-    slab.sourceAddress[words] = slab.sourceAddress[words + 1] = 0;
-    slab.sourceAddress[words + 2] = mappedWord;
-    slab.sourceAddress[words + 3] = view.getUint32(at + 12);
-    slab.destinationAddress[words] = slab.destinationAddress[words + 1] = 0;
-    slab.destinationAddress[words + 2] = mappedWord;
-    slab.destinationAddress[words + 3] = view.getUint32(at + 16);
+    const { words } = slab;
+    const to = slot * header.headerWords;
+    slab.doubles[slot * header.headerDoubles + header.hTime] = packets.timeMicroseconds[packetRow] as number;
+    words[to + header.hProtocol] = (4 << 8) | view.getUint8(at + 9);
+    words[to + header.hClassOfService] = view.getUint8(at + 1);
+    words[to + header.hOctets] = totalLength;
+    words[to + header.hIdentification] = view.getUint16(at + 4);
+    words[to + header.hSource] = words[to + header.hSource + 1] = 0;
+    words[to + header.hSource + 2] = mappedWord;
+    words[to + header.hSource + 3] = view.getUint32(at + 12);
+    words[to + header.hDestination] = words[to + header.hDestination + 1] = 0;
+    words[to + header.hDestination + 2] = mappedWord;
+    words[to + header.hDestination + 3] = view.getUint32(at + 16);
     const fragmentField = view.getUint16(at + 6);
     this.#end = at + Math.min(captured, totalLength);
     this.#transport = Math.min(at + headerBytes, this.#end);
@@ -134,14 +160,15 @@ export class HeaderParser {
     if (captured < 40) return 'cut-ip-header';
     if (view.getUint8(start) >>> 4 !== 6) return 'bad-ip-header';
     const payloadBytes = view.getUint16(start + 4);
-    slab.timeMicroseconds[slot] = packets.timeMicroseconds[packetRow] as number;
-    slab.ipVersion[slot] = 6;
-    slab.classOfService[slot] = (view.getUint16(start) >>> 4) & 255;
-    slab.octets[slot] = payloadBytes + 40;
-    slab.identification[slot] = 0;
+    const { words } = slab;
+    const to = slot * header.headerWords;
+    slab.doubles[slot * header.headerDoubles + header.hTime] = packets.timeMicroseconds[packetRow] as number;
+    words[to + header.hClassOfService] = (view.getUint16(start) >>> 4) & 255;
+    words[to + header.hOctets] = payloadBytes + 40;
+    words[to + header.hIdentification] = 0;
     for (let i = 0; i < 4; i++) {
-      slab.sourceAddress[slot * 4 + i] = view.getUint32(start + 8 + i * 4);
-      slab.destinationAddress[slot * 4 + i] = view.getUint32(start + 24 + i * 4);
+      words[to + header.hSource + i] = view.getUint32(start + 8 + i * 4);
+      words[to + header.hDestination + i] = view.getUint32(start + 24 + i * 4);
     }
     // A payload length of 0 stands for a jumbogram or an unsegmented packet: what was captured then bounds the headers.
     const end = start + (payloadBytes === 0 ? captured : Math.min(captured, payloadBytes + 40));
@@ -155,7 +182,7 @@ export class HeaderParser {
         const field = view.getUint16(at + 2);
         fragmentOffset = field >>> 3;
         moreFragments = (field & 1) !== 0;
-        slab.identification[slot] = view.getUint32(at + 4);
+        words[to + header.hIdentification] = view.getUint32(at + 4);
         at += 8;
       } else {
         at += (view.getUint8(at + 1) + 1) * 8;
@@ -163,7 +190,7 @@ export class HeaderParser {
       protocol = next;
       if (fragmentOffset !== 0) break;
     }
-    slab.protocol[slot] = protocol;
+    words[to + header.hProtocol] = (6 << 8) | protocol;
     this.#end = end;
     this.#transport = Math.min(at, end);
     this.#readTransport(slot, fragmentOffset, moreFragments);
@@ -174,29 +201,25 @@ export class HeaderParser {
   #readTransport(slot: number, fragmentOffset: number, moreFragments: boolean): void {
     const view = this.#view;
     const slab = this.#slab;
+    const { words } = slab;
+    const to = slot * header.headerWords;
     const at = this.#transport;
-    const protocol = slab.protocol[slot] as number;
-    slab.sourcePort[slot] = 0;
-    slab.destinationPort[slot] = 0;
-    slab.tcpFlags[slot] = 0;
-    slab.icmpTypeCode[slot] = 0;
+    const protocol = (words[to + header.hProtocol] as number) & 255;
+    words[to + header.hPorts] = words[to + header.hTcpFlags] = words[to + header.hIcmp] = 0;
     this.#fragmentOffset = fragmentOffset;
     if (fragmentOffset !== 0) {
-      slab.fragment[slot] = fragmentLater;
+      words[to + header.hFragment] = header.fragmentLater;
       if (!this.#fragments.resolve(slab, slot)) this.unresolvedFragmentCount++;
       return;
     }
     const captured = this.#end - at;
     if (protocol === 6 || protocol === 17 || protocol === 132 || protocol === 136 || protocol === 33) {
-      if (captured >= 4) {
-        slab.sourcePort[slot] = view.getUint16(at);
-        slab.destinationPort[slot] = view.getUint16(at + 2);
-      }
-      if (protocol === 6 && captured >= 14) slab.tcpFlags[slot] = view.getUint16(at + 12) & 0x0fff;
+      if (captured >= 4) words[to + header.hPorts] = view.getUint32(at);
+      if (protocol === 6 && captured >= 14) words[to + header.hTcpFlags] = view.getUint16(at + 12) & 0x0fff;
     } else if ((protocol === 1 || protocol === 58) && captured >= 2) {
-      slab.icmpTypeCode[slot] = view.getUint16(at);
+      words[to + header.hIcmp] = view.getUint16(at);
     }
-    slab.fragment[slot] = moreFragments ? fragmentFirst : fragmentNone;
+    words[to + header.hFragment] = moreFragments ? header.fragmentFirst : header.fragmentNone;
     if (moreFragments) this.#fragments.remember(slab, slot);
   }
 }

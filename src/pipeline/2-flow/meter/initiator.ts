@@ -3,11 +3,11 @@
  * packet. Inside means within the given prefixes or, without any, a private address that talks to a global one.
  */
 import { isInPrefix, isMapped, type Prefix } from '#base';
+import * as header from './header-slab.ts';
 import type { HeaderSlab } from './header-slab.ts';
 
 const tcpSyn = 0x02;
 const tcpAck = 0x10;
-const protocolTcp = 6;
 
 /**
  * True when the packet's source is the initiator.
@@ -15,19 +15,17 @@ const protocolTcp = 6;
  * @param home  prefixes of the home; empty: private addresses are the home
  */
 export function isFromInitiator(slab: HeaderSlab, slot: number, home: readonly Prefix[]): boolean {
-  const at = slot * 4;
-  const sourceInside = home.length > 0 ? isInAny(slab.sourceAddress, at, home) : isPrivate(slab.sourceAddress, at);
-  const destinationInside = home.length > 0
-    ? isInAny(slab.destinationAddress, at, home)
-    : isPrivate(slab.destinationAddress, at);
-  if (sourceInside !== destinationInside) {
-    const outside = sourceInside ? slab.destinationAddress : slab.sourceAddress;
-    if (home.length > 0 || isGlobalUnicast(outside, at)) return sourceInside;
+  const { words } = slab;
+  const at = slot * header.headerWords;
+  const source = at + header.hSource;
+  const destination = at + header.hDestination;
+  const isInside = (address: number): boolean => home.length > 0 ? isInAny(words, address, home) : isPrivate(words, address);
+  const sourceInside = isInside(source);
+  if (sourceInside !== isInside(destination)) {
+    if (home.length > 0 || isGlobalUnicast(words, sourceInside ? destination : source)) return sourceInside;
   }
-  if (slab.protocol[slot] === protocolTcp) {
-    const flags = slab.tcpFlags[slot] as number;
-    if ((flags & tcpSyn) !== 0) return (flags & tcpAck) === 0;
-  }
+  const flags = words[at + header.hTcpFlags] as number;
+  if ((flags & tcpSyn) !== 0) return (flags & tcpAck) === 0;
   return true;
 }
 

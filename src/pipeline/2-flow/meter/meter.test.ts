@@ -169,6 +169,17 @@ test('copies from a mirrored port are rejected and counted, unless they are to b
   assert.equal(meterFrames([once, copy, later], { duplicateWindowMs: 0 }).flows[0]?.packets, '3/0');
 });
 
+test('no packet of an unmirrored home is taken for a copy; every one of a mirrored home is, but for bare segments', () => {
+  const frames = [...simulateHome({ seed: 2019, durationS: 1800, servers: 'clouds' })];
+  assert.equal(meterFrames(frames, {}, 5000).meter.counts().rejected.get('duplicate'), 0);
+  const some = frames.slice(0, 20_000);
+  const mirrored = some.flatMap((frame) => [frame, { ...frame, timeMicroseconds: frame.timeMicroseconds + 40 }]);
+  const { meter } = meterFrames(mirrored, {}, 4000);
+  const once = meterFrames(some, {}, 4000).meter.counts().packets;
+  const kept = meter.counts().packets - once;
+  assert.ok(kept < once * 0.15, `${kept} of ${once} copies were kept`);
+});
+
 test('copies of fragments are found, and fragments of one datagram are no copies', () => {
   const pieces = fragmentFrame(udp(1, camera, cloud, [5000, 6000], 6000).frame);
   const frames = [...pieces, ...pieces].map((frame, i) => ({ timeMicroseconds: 1e6 + i, frame }));

@@ -1,0 +1,359 @@
+/**
+ * Counts packets into open flows: decides which flow a packet belongs to, begins and ends flows. The flow key is the
+ * seven fields of Meidan et al. 2019 §5; interface and type of service are the initiator's, and a responder's packet
+ * belongs to the newest flow of its conversation, whatever its own are.
+ *
+ * Everything is decided by the packets before and their times alone, never by how they were batched.
+ */
+import type { Prefix } from '#base';
+import type { FlowBatch } from '../flow-batch.ts';
+import { flowPorts, hashConversation, sameAddresses } from './flow-key.ts';
+import { appendFlowRow } from './flow-record.ts';
+import * as table from './flow-table.ts';
+import * as header from './header-slab.ts';
+import type { HeaderSlab } from './header-slab.ts';
+import { isFromInitiator } from './initiator.ts';
+
+/** IANA "flowEndReason" (RFC 5102 §5.11.3). */
+export const flowEndReason = { idle: 1, active: 2, endSeen: 3, forced: 4, lackOfResources: 5 } as const;
+
+const tcpFin = 0x01;
+const tcpSyn = 0x02;
+const tcpRst = 0x04;
+const tcpAck = 0x10;
+
+/**
+ * A flow moves to the end of the list in order of the last packet when this time has passed since it did so before: the
+ * order is exact to this time, and most packets leave the list alone.
+ */
+const listingMicrosecondsMax = 1e6;
+
+export type FlowCounterOptions = {
+  readonly activeTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly lingerMs: number;
+  readonly home: readonly Prefix[];
+  readonly openFlowsMax: number;
+};
+
+export class FlowCounter {
+  packetCount = 0;
+  octetCount = 0;
+  flowCount = 0;
+  /** Flows ended because the table was full. */
+  endedForRoomCount = 0;
+  readonly #slab: HeaderSlab;
+  readonly #home: readonly Prefix[];
+  readonly #flows: table.FlowTable;
+  readonly #out: FlowBatch;
+  readonly #flush: () => void;
+  readonly #activeMicroseconds: number;
+  readonly #idleMicroseconds: number;
+  readonly #lingerMicroseconds: number;
+  readonly #listingMicroseconds: number;
+  #clock = -Infinity;
+  /** Time before which no flow can be over. */
+  #nextExpiry = -Infinity;
+  /** Whether the packet that `#find` was last asked for goes from initiator to responder. */
+  #forward = true;
+
+  /**
+   * @param slab   headers of the packets to count; read only
+   * @param out    ended flows are appended here
+   * @param flush  called when `out` is full; empties it
+   */
+  constructor(options: FlowCounterOptions, slab: HeaderSlab, out: FlowBatch, flush: () => void) {
+    this.#slab = slab;
+    this.#home = options.home;
+    this.#flows = new table.FlowTable(options.openFlowsMax);
+    this.#out = out;
+    this.#flush = flush;
+    this.#activeMicroseconds = options.activeTimeoutMs * 1000;
+    this.#idleMicroseconds = options.idleTimeoutMs * 1000;
+    this.#lingerMicroseconds = options.lingerMs * 1000;
+    this.#listingMicroseconds = Math.min(listingMicrosecondsMax, this.#idleMicroseconds / 16);
+  }
+
+  /** Flows open now. */
+  get openCount(): number {
+    return this.#flows.count;
+  }
+
+  /**
+   * Counts packets, in the order given.
+   *
+   * Arrays are held in locals over the loop, and the usual case (the first record of the hash chain is the packet's flow
+   * and goes on) is decided here without a call: measured 75 → 45 ns a packet.
+   *
+   * @param slots  [slotCount] slots of the slab
+   */
+  count(slots: Uint32Array, slotCount: number): void {
+    const { words: headers, doubles: headerDoubles } = this.#slab;
+    const flows = this.#flows;
+    const idleMicroseconds = this.#idleMicroseconds;
+    const activeMicroseconds = this.#activeMicroseconds;
+    const listingMicroseconds = this.#listingMicroseconds;
+    let { words, doubles, heads } = flows;
+    let octetCount = 0;
+    for (let i = 0; i < slotCount; i++) {
+      const slot = slots[i] as number;
+      const from = slot * header.headerWords;
+      const time = headerDoubles[slot * header.headerDoubles + header.hTime] as number;
+      if (time > this.#clock) {
+        this.#clock = time;
+        if (time > this.#nextExpiry) this.#expire();
+      }
+      const ports = flowPorts(headers, from);
+      const hash = hashConversation(headers, from, ports);
+      let index = heads[hash & (heads.length - 1)] as number;
+      let direction = 0;
+      if (index !== table.none) {
+        const at = index * table.recordWords;
+        const doubleAt = index * table.recordDoubles;
+        if (words[at + table.wHash] === hash && words[at + table.wProtocol] === headers[from + header.hProtocol] && doubles[doubleAt + table.dClosed] === Infinity &&
+          time - (doubles[doubleAt + table.dEnd] as number) <= idleMicroseconds &&
+          time - (doubles[doubleAt + table.dStart] as number) <= activeMicroseconds) {
+          const recordPorts = words[at + table.wPorts] as number;
+          if (recordPorts === ports && sameAddresses(words, at, headers, from + header.hSource, from + header.hDestination)) {
+            if (((words[at + table.wSeen] as number) & table.seenInitiator) !== 0 &&
+              (words[at + table.wClassOfService] as number) >>> 8 === headers[from + header.hClassOfService] &&
+              words[at + table.wInterface] === headers[from + header.hInterface]) direction = 1;
+          } else if (recordPorts === ((ports << 16) | (ports >>> 16)) >>> 0 &&
+            sameAddresses(words, at, headers, from + header.hDestination, from + header.hSource)) direction = 2;
+        }
+      }
+      if (direction === 0) {
+        index = this.#find(slot, hash, ports, time);
+        direction = this.#forward ? 1 : 2;
+        ({ words, doubles, heads } = flows);
+      }
+      const at = index * table.recordWords;
+      const doubleAt = index * table.recordDoubles;
+      if (time < (doubles[doubleAt + table.dStart] as number)) doubles[doubleAt + table.dStart] = time;
+      if (time > (doubles[doubleAt + table.dEnd] as number)) doubles[doubleAt + table.dEnd] = time;
+      const packetOctets = headers[from + header.hOctets] as number;
+      octetCount += packetOctets;
+      const flags = headers[from + header.hTcpFlags] as number;
+      let seen = words[at + table.wSeen] as number;
+      if (direction === 1) {
+        doubles[doubleAt + table.dInitiatorOctets] = (doubles[doubleAt + table.dInitiatorOctets] as number) + packetOctets;
+        doubles[doubleAt + table.dInitiatorPackets] = (doubles[doubleAt + table.dInitiatorPackets] as number) + 1;
+        if ((seen & table.seenInitiator) === 0) this.#noteInitiator(at, from);
+        seen |= table.seenInitiator | ((flags & tcpFin) << table.finToInitiatorFin);
+        words[at + table.wTcpFlags] = (words[at + table.wTcpFlags] as number) | (flags << 16);
+      } else {
+        doubles[doubleAt + table.dResponderOctets] = (doubles[doubleAt + table.dResponderOctets] as number) + packetOctets;
+        doubles[doubleAt + table.dResponderPackets] = (doubles[doubleAt + table.dResponderPackets] as number) + 1;
+        if ((seen & table.seenResponder) === 0) {
+          words[at + table.wClassOfService] = (words[at + table.wClassOfService] as number) | (headers[from + header.hClassOfService] as number);
+        }
+        seen |= table.seenResponder | ((flags & tcpFin) << table.finToResponderFin);
+        words[at + table.wTcpFlags] = (words[at + table.wTcpFlags] as number) | flags;
+      }
+      words[at + table.wSeen] = seen;
+      if ((flags & (tcpFin | tcpRst)) !== 0) this.#closeIfOver(index, time, flags);
+      else if (time - (doubles[doubleAt + table.dListed] as number) >= listingMicroseconds) this.#list(index, time);
+    }
+    this.packetCount += slotCount;
+    this.octetCount += octetCount;
+  }
+
+  /** Keeps what only the initiator's first packet tells. */
+  #noteInitiator(at: number, from: number): void {
+    const { words } = this.#flows;
+    const headers = this.#slab.words;
+    words[at + table.wClassOfService] = (words[at + table.wClassOfService] as number) | ((headers[from + header.hClassOfService] as number) << 8);
+    words[at + table.wInterface] = headers[from + header.hInterface] as number;
+    words[at + table.wIcmp] = headers[from + header.hIcmp] as number;
+  }
+
+  /** A flow with FIN both ways or RST goes on the list of those that wait for stray packets. */
+  #closeIfOver(index: number, time: number, flags: number): void {
+    const flows = this.#flows;
+    const doubleAt = index * table.recordDoubles;
+    if (flows.doubles[doubleAt + table.dClosed] !== Infinity) return;
+    const bothFin = table.seenInitiatorFin | table.seenResponderFin;
+    const seen = flows.words[index * table.recordWords + table.wSeen] as number;
+    if ((flags & tcpRst) === 0 && (seen & bothFin) !== bothFin) {
+      this.#list(index, time);
+      return;
+    }
+    flows.doubles[doubleAt + table.dClosed] = time;
+    flows.remove(flows.open, index);
+    flows.append(flows.closed, index);
+    this.#nextExpiry = Math.min(this.#nextExpiry, time + this.#lingerMicroseconds);
+  }
+
+  /** Moves a flow that goes on to the end of its list. */
+  #list(index: number, time: number): void {
+    const flows = this.#flows;
+    const doubleAt = index * table.recordDoubles;
+    if (flows.doubles[doubleAt + table.dClosed] !== Infinity) return;
+    flows.doubles[doubleAt + table.dListed] = time;
+    flows.remove(flows.open, index);
+    flows.append(flows.open, index);
+  }
+
+  /**
+   * The flow of a packet: found, or begun. The record's direction for this packet is left in `#forward`.
+   * Walks the chain once; a flow of the conversation that is over is ended on the way.
+   */
+  #find(slot: number, hash: number, ports: number, time: number): number {
+    const flows = this.#flows;
+    const headers = this.#slab.words;
+    const from = slot * header.headerWords;
+    const reversePorts = ((ports << 16) | (ports >>> 16)) >>> 0;
+    const protocol = headers[from + header.hProtocol] as number;
+    // 0: no flow of the conversation, 1: one with this packet's direction, 2: one with the opposite direction.
+    let known = 0;
+    let index = flows.heads[hash & (flows.heads.length - 1)] as number;
+    while (index !== table.none) {
+      const words = flows.words;
+      const at = index * table.recordWords;
+      const next = words[at + table.wChain] as number;
+      if (words[at + table.wHash] === hash && words[at + table.wProtocol] === protocol) {
+        let direction = 0;
+        if (words[at + table.wPorts] === ports && sameAddresses(words, at, headers, from + header.hSource, from + header.hDestination)) {
+          direction = 1;
+        } else if (words[at + table.wPorts] === reversePorts &&
+          sameAddresses(words, at, headers, from + header.hDestination, from + header.hSource)) {
+          direction = 2;
+        }
+        if (direction !== 0) {
+          const over = this.#whyOver(index, slot, time);
+          if (over !== 0) {
+            // An active timeout cuts a conversation that goes on: its direction is kept.
+            if (over === flowEndReason.active) known ||= direction;
+            this.#endFlow(index, over);
+          } else {
+            known ||= direction;
+            if (direction === 2 || this.#isOfInitiatorKey(index, slot)) {
+              this.#forward = direction === 1;
+              return index;
+            }
+          }
+        }
+      }
+      index = next;
+    }
+    this.#forward = known === 0 ? isFromInitiator(this.#slab, slot, this.#home) : known === 1;
+    return this.#begin(slot, hash, time, this.#forward ? ports : reversePorts, protocol);
+  }
+
+  /**
+   * The flow-key fields that only the initiator's packets carry: interface and class of service. Stray packets after the
+   * end of a flow are the kernel's, with a class of service of its own: they belong to the flow all the same.
+   */
+  #isOfInitiatorKey(index: number, slot: number): boolean {
+    const { words } = this.#flows;
+    const headers = this.#slab.words;
+    const from = slot * header.headerWords;
+    const at = index * table.recordWords;
+    if (((words[at + table.wSeen] as number) & table.seenInitiator) === 0) return true;
+    if (this.#flows.doubles[index * table.recordDoubles + table.dClosed] !== Infinity) return true;
+    return (words[at + table.wClassOfService] as number) >>> 8 === headers[from + header.hClassOfService] &&
+      words[at + table.wInterface] === headers[from + header.hInterface];
+  }
+
+  /** The reason why a flow cannot take this packet any more, or 0. */
+  #whyOver(index: number, slot: number, time: number): number {
+    const at = index * table.recordDoubles;
+    const doubles = this.#flows.doubles;
+    const closed = doubles[at + table.dClosed] as number;
+    if (closed !== Infinity) {
+      if (time - closed > this.#lingerMicroseconds || this.#isOpening(slot)) return flowEndReason.endSeen;
+      return 0;
+    }
+    if (time - (doubles[at + table.dEnd] as number) > this.#idleMicroseconds) return flowEndReason.idle;
+    if (time - (doubles[at + table.dStart] as number) > this.#activeMicroseconds) return flowEndReason.active;
+    return 0;
+  }
+
+  #isOpening(slot: number): boolean {
+    return ((this.#slab.words[slot * header.headerWords + header.hTcpFlags] as number) & (tcpSyn | tcpAck)) === tcpSyn;
+  }
+
+  #begin(slot: number, hash: number, time: number, ports: number, protocol: number): number {
+    const flows = this.#flows;
+    if (flows.isFull) {
+      this.endedForRoomCount++;
+      const oldest = flows.closed.oldest !== table.none ? flows.closed.oldest : flows.open.oldest;
+      this.#endFlow(oldest, flowEndReason.lackOfResources);
+    }
+    const index = flows.allocate();
+    const headers = this.#slab.words;
+    const from = slot * header.headerWords;
+    const words = flows.words;
+    const at = index * table.recordWords;
+    const source = from + (this.#forward ? header.hSource : header.hDestination);
+    const destination = from + (this.#forward ? header.hDestination : header.hSource);
+    for (let i = 0; i < 4; i++) {
+      words[at + table.wSource + i] = headers[source + i] as number;
+      words[at + table.wDestination + i] = headers[destination + i] as number;
+    }
+    const sourceMac = from + (this.#forward ? header.hSourceMac : header.hDestinationMac);
+    const destinationMac = from + (this.#forward ? header.hDestinationMac : header.hSourceMac);
+    for (let i = 0; i < 2; i++) {
+      words[at + table.wSourceMac + i] = headers[sourceMac + i] as number;
+      words[at + table.wDestinationMac + i] = headers[destinationMac + i] as number;
+    }
+    words[at + table.wPorts] = ports;
+    words[at + table.wProtocol] = protocol;
+    words[at + table.wInterface] = headers[from + header.hInterface] as number;
+    words[at + table.wTcpFlags] = 0;
+    words[at + table.wClassOfService] = 0;
+    words[at + table.wSeen] = 0;
+    words[at + table.wIcmp] = headers[from + header.hIcmp] as number;
+    words[at + table.wVlan] = headers[from + header.hVlan] as number;
+    const doubleAt = index * table.recordDoubles;
+    flows.doubles.fill(0, doubleAt, doubleAt + 6);
+    flows.doubles[doubleAt + table.dStart] = time;
+    flows.doubles[doubleAt + table.dEnd] = time;
+    flows.doubles[doubleAt + table.dClosed] = Infinity;
+    flows.doubles[doubleAt + table.dListed] = time;
+    flows.link(index, hash);
+    flows.append(flows.open, index);
+    this.#nextExpiry = Math.min(this.#nextExpiry, time + this.#idleMicroseconds);
+    return index;
+  }
+
+  /** Ends the flows that no packet at or after the clock can belong to. */
+  #expire(): void {
+    const flows = this.#flows;
+    const closedBefore = this.#clock - this.#lingerMicroseconds;
+    const idleBefore = this.#clock - this.#idleMicroseconds;
+    let index = flows.closed.oldest;
+    while (index !== table.none && (flows.doubles[index * table.recordDoubles + table.dClosed] as number) < closedBefore) {
+      this.#endFlow(index, flowEndReason.endSeen);
+      index = flows.closed.oldest;
+    }
+    index = flows.open.oldest;
+    while (index !== table.none && (flows.doubles[index * table.recordDoubles + table.dEnd] as number) < idleBefore) {
+      this.#endFlow(index, flowEndReason.idle);
+      index = flows.open.oldest;
+    }
+    const { closed, open } = flows;
+    const nextClosed = closed.oldest === table.none ? Infinity
+      : (flows.doubles[closed.oldest * table.recordDoubles + table.dClosed] as number) + this.#lingerMicroseconds;
+    const nextIdle = open.oldest === table.none ? Infinity
+      : (flows.doubles[open.oldest * table.recordDoubles + table.dEnd] as number) + this.#idleMicroseconds;
+    this.#nextExpiry = Math.min(nextClosed, nextIdle);
+  }
+
+  /** Ends all flows: those whose end was seen say so, the others were forced. The clock starts anew. */
+  endAll(): void {
+    const flows = this.#flows;
+    while (flows.closed.oldest !== table.none) this.#endFlow(flows.closed.oldest, flowEndReason.endSeen);
+    while (flows.open.oldest !== table.none) this.#endFlow(flows.open.oldest, flowEndReason.forced);
+    this.#clock = this.#nextExpiry = -Infinity;
+  }
+
+  #endFlow(index: number, reason: number): void {
+    const flows = this.#flows;
+    appendFlowRow(flows, index, reason, this.#out);
+    flows.remove(flows.doubles[index * table.recordDoubles + table.dClosed] === Infinity ? flows.open : flows.closed, index);
+    flows.release(index);
+    this.flowCount++;
+    if (this.#out.rowCount === this.#out.capacity) this.#flush();
+  }
+}
