@@ -110,10 +110,10 @@ test('planted faults of the lock file and of the packed files are found', () => 
   assert.equal(findUnlocked(lock({ integrity: 'sha512-x', resolved: 'https://packages.example/a.tgz' })).length, 1);
   assert.equal(findUnlocked(lock({})).length, 1);
   const good = packed.filter((path) => findMispacked([path]).every((what) => what.endsWith('is not packed')));
-  const before = findMispacked(good).length;
+  const countBefore = findMispacked(good).length;
   for (const path of ['src/base/x.test.ts', 'test/tidy.test.ts', 'sim/home.pcap', 'out/flows.parquet',
     'bench/run.ts']) {
-    assert.equal(findMispacked([...good, path]).length, before + 1, path);
+    assert.equal(findMispacked([...good, path]).length, countBefore + 1, path);
   }
-  assert.equal(findMispacked(good.filter((path) => path !== 'bin/natlens.cjs')).length, before + 1);
+  assert.equal(findMispacked(good.filter((path) => path !== 'bin/natlens.cjs')).length, countBefore + 1);
 });

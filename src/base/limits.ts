@@ -31,7 +31,7 @@ export const limits = {
   /** Conversations that nDPI may have under inspection at once. */
   ndpiConversationsMax: 262_144,
   /** Bytes of packets that may wait for the nDPI child. */
-  ndpiQueueBytesMax: 32 << 20,
+  ndpiQueueBytesMax: 4 << 20,
   /** Bytes of the file of owners' address ranges; the shipped one has about a quarter of that. */
   ownerTableBytesMax: 2 << 20,
   /** Flow records that may wait for a name. */

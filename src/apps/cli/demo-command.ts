@@ -1,23 +1,25 @@
-/** `natlens demo`: what `npm start` runs. Until the lab exists: simulates a home, meters its capture, shows the flows. */
+/**
+ * `natlens demo`: what `npm start` runs. Until the lab exists: simulates a home, meters its capture, shows the flows.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { meterDefaults } from '#flow';
 import { writeHomeCapture } from '#sim';
-import { runFlows } from './flows-run.ts';
 import { formatSummary } from './flow-summary.ts';
+import { runFlows } from './flows-run.ts';
 import type { ReportExit } from './main.ts';
 import { describeCapture } from './simulate-command.ts';
 
 const demoSeed = 2019;
 const demoMinutes = 30;
 
-export function addDemoCommand(program: Command, reportExit: ReportExit): void {
-  program.command('demo')
-    .summary('simulate a home, meter its traffic and show the flows')
-    .description('Simulates half an hour of a small home behind one gateway, meters the capture and shows its flows. Ends by itself; ' +
-      'nothing is left behind.')
+/** Gives the verb its options and its action. */
+export function configureDemo(command: Command, reportExit: ReportExit): void {
+  command
+    .description('Simulates half an hour of a small home behind one gateway, meters the capture and shows its flows. ' +
+      'Ends by itself; nothing is left behind.')
     .option('--once', 'end after one run (it always does)')
     .option('--json', 'print the summary as JSON')
     .addHelpText('after', '\nExample:\n  natlens demo --json\n')
@@ -25,9 +27,13 @@ export function addDemoCommand(program: Command, reportExit: ReportExit): void {
       const folder = await mkdtemp(join(tmpdir(), 'natlens-demo-'));
       try {
         const path = join(folder, 'home.pcap');
-        const capture = await writeHomeCapture(path, { seed: demoSeed, durationS: demoMinutes * 60, servers: 'clouds' });
+        const capture = await writeHomeCapture(path,
+          { seed: demoSeed, durationS: demoMinutes * 60, servers: 'clouds' });
         const { summary, tally, isComplete } = await runFlows([path], {
-          active: meterDefaults.activeTimeoutMs / 1000, idle: meterDefaults.idleTimeoutMs / 1000, home: [], quiet: options.json === true,
+          active: meterDefaults.activeTimeoutMs / 1000,
+          idle: meterDefaults.idleTimeoutMs / 1000,
+          home: [],
+          quiet: options.json === true,
         });
         if (options.json === true) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
         else {

@@ -29,8 +29,10 @@ export class FlowOutput {
   accept(flows: FlowBatch): void {
     this.tally.add(flows);
     if (this.#sink === undefined) return;
-    const spareIndex = this.#spare.findIndex((spare) => spare.capacity >= flows.rowCount && spare.dictionaries === flows.dictionaries);
-    const copy = this.#spare.splice(spareIndex, spareIndex < 0 ? 0 : 1)[0] ?? createFlowBatch(flows.capacity, flows.dictionaries);
+    const spareIndex = this.#spare.findIndex((spare) => spare.capacity >= flows.rowCount &&
+      spare.dictionaries === flows.dictionaries);
+    const copy = this.#spare.splice(spareIndex, spareIndex < 0 ? 0 : 1)[0]
+      ?? createFlowBatch(flows.capacity, flows.dictionaries);
     copy.rowCount = 0;
     copyRows(flows, 0, flows.rowCount, copy);
     this.#queue.push(copy);

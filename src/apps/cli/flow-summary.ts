@@ -1,6 +1,6 @@
 /** What a run of `natlens flows` counted: gathers it, checks that it balances, and shows it. */
 import { assertInvariant, formatAddress, type Problem } from '#base';
-import { Dictionary, type FlowBatch } from '#flow';
+import type { Dictionary, FlowBatch } from '#flow';
 import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
 
 /** Flows shown when there is no output. */
@@ -8,7 +8,9 @@ const shownFlowsMax = 20;
 
 /** The summary as `--json` prints it; documented in docs/commands/flows.md. */
 export type FlowSummary = {
-  readonly inputs: readonly { readonly name: string; readonly kind: string; readonly packets: number; readonly records: number }[];
+  readonly inputs: readonly {
+    readonly name: string; readonly kind: string; readonly packets: number; readonly records: number;
+  }[];
   /** Frames read from captures. */
   readonly packets: number;
   /** Rows read from flow files. */
@@ -32,7 +34,9 @@ export type FlowSummary = {
   readonly dnsQueries: number | null;
   readonly output: string | null;
   /** Where inputs broke off, and the first rows that were rejected. */
-  readonly problems: readonly { readonly input: string; readonly code: string; readonly detail: string; readonly offsetBytes: number }[];
+  readonly problems: readonly {
+    readonly input: string; readonly code: string; readonly detail: string; readonly offsetBytes: number;
+  }[];
   /** What was repaired or guessed in the records taken over. */
   readonly notes: readonly string[];
 };
@@ -51,7 +55,8 @@ export class FlowTally {
     for (let rowIndex = 0; rowIndex < rowCount; rowIndex++) {
       const octets = (columns.initiatorOctets[rowIndex] as number) + (columns.responderOctets[rowIndex] as number);
       this.octetCount += octets;
-      this.packetCount += (columns.initiatorPackets[rowIndex] as number) + (columns.responderPackets[rowIndex] as number);
+      this.packetCount += (columns.initiatorPackets[rowIndex] as number) +
+        (columns.responderPackets[rowIndex] as number);
       this.#countName(dictionaries.applicationName, columns.applicationName[rowIndex] as number, octets);
       const least = this.#largest.at(-1);
       if (this.#largest.length < shownFlowsMax || least === undefined || octets > least.octets) {
@@ -81,19 +86,22 @@ export class FlowTally {
   format(): string {
     const parts: string[] = [];
     if (this.#largest.length > 0) {
-      const title = this.flowCount > this.#largest.length ? `The ${this.#largest.length} largest of ${formatCount(this.flowCount)} flows` : 'Flows';
+      const title = this.flowCount > this.#largest.length
+        ? `The ${this.#largest.length} largest of ${formatCount(this.flowCount)} flows` : 'Flows';
       parts.push(`${title}\n\n${formatTable(flowHeading, this.#largest.map((flow) => flow.cells))}`);
     }
     const names = [...this.#byName].sort(([, a], [, b]) => b.flows - a.flows).slice(0, 15);
     if (names.length > 0) {
       parts.push(formatTable(['layer-7 name', 'flows', 'bytes'],
-        names.map(([name, { flows, octets }]) => [name === '' ? '(none)' : name, formatCount(flows), formatBytes(octets)])));
+        names.map(([name, { flows, octets }]) =>
+          [name === '' ? '(none)' : name, formatCount(flows), formatBytes(octets)])));
     }
     return parts.join('\n\n');
   }
 }
 
-const flowHeading = ['start', 'duration', 'initiator', 'responder', 'protocol', 'name', 'packets out', 'in', 'bytes out', 'in'];
+const flowHeading = ['start', 'duration', 'initiator', 'responder', 'protocol', 'name', 'packets out', 'in',
+  'bytes out', 'in'];
 
 function describeFlow(flows: FlowBatch, rowIndex: number): string[] {
   const { columns, dictionaries } = flows;
@@ -107,11 +115,13 @@ function describeFlow(flows: FlowBatch, rowIndex: number): string[] {
     return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   };
   return [
-    Number.isFinite(startMs) && Math.abs(startMs) < 8.64e15 ? new Date(startMs).toISOString().slice(0, 23) : String(startMs),
+    Number.isFinite(startMs) && Math.abs(startMs) < 8.64e15
+      ? new Date(startMs).toISOString().slice(0, 23) : String(startMs),
     formatDuration(durationMs),
     at(columns.sourceAddress, columns.sourceTransportPort[rowIndex] as number),
     at(columns.destinationAddress, columns.destinationTransportPort[rowIndex] as number),
-    ({ 1: 'icmp', 2: 'igmp', 6: 'tcp', 17: 'udp', 58: 'icmp6' } as Record<number, string>)[protocol] ?? String(protocol),
+    ({ 1: 'icmp', 2: 'igmp', 6: 'tcp', 17: 'udp', 58: 'icmp6' } as Record<number, string>)[protocol]
+      ?? String(protocol),
     dictionaries.applicationName.decode(columns.applicationName[rowIndex] as number),
     formatCount(columns.initiatorPackets[rowIndex] as number),
     formatCount(columns.responderPackets[rowIndex] as number),
@@ -130,7 +140,8 @@ export function assertBalance(summary: FlowSummary, tally: FlowTally): void {
   assertInvariant(summary.packets + summary.records === summary.meteredPackets + summary.importedFlows + rejected,
     `${summary.packets} packets and ${summary.records} records came in, but ${summary.meteredPackets} metered, ` +
     `${summary.importedFlows} imported and ${rejected} rejected do not add up to them`);
-  assertInvariant(tally.flowCount === summary.flows, `${summary.flows} flows were made, but ${tally.flowCount} were written`);
+  assertInvariant(tally.flowCount === summary.flows,
+    `${summary.flows} flows were made, but ${tally.flowCount} were written`);
 }
 
 /** The summary for people. */
@@ -142,22 +153,32 @@ export function formatSummary(summary: FlowSummary): string {
       `${formatCount(summary.meteredPackets)} metered into ${formatCount(summary.flows - summary.importedFlows)} flows, ` +
       `${formatBytes(summary.octets)} of IP`);
   }
-  if (summary.records > 0) lines.push(`${formatCount(summary.records)} records read, ${formatCount(summary.importedFlows)} flows taken over`);
+  if (summary.records > 0) lines.push(
+    `${formatCount(summary.records)} records read, ${formatCount(summary.importedFlows)} flows taken over`);
   const rejected = Object.entries(summary.rejected);
-  if (rejected.length > 0) lines.push(`rejected: ${rejected.map(([code, count]) => `${formatCount(count)} ${code}`).join(', ')}`);
+  if (rejected.length > 0) lines.push(
+    `rejected: ${rejected.map(([code, count]) => `${formatCount(count)} ${code}`).join(', ')}`);
   const notes: string[] = [];
-  if (summary.latePackets > 0) notes.push(`${formatCount(summary.latePackets)} packets came too late to be put in order`);
+  if (summary.latePackets > 0) notes.push(
+    `${formatCount(summary.latePackets)} packets came too late to be put in order`);
   if (summary.clockSteps > 0) notes.push(`the clock stepped back ${formatCount(summary.clockSteps)} times`);
-  if (summary.unresolvedFragments > 0) notes.push(`${formatCount(summary.unresolvedFragments)} fragments without their first`);
-  if (summary.flowsEndedForRoom > 0) notes.push(`${formatCount(summary.flowsEndedForRoom)} flows ended because the table was full`);
+  if (summary.unresolvedFragments > 0) notes.push(
+    `${formatCount(summary.unresolvedFragments)} fragments without their first`);
+  if (summary.flowsEndedForRoom > 0) notes.push(
+    `${formatCount(summary.flowsEndedForRoom)} flows ended because the table was full`);
   if (notes.length > 0) lines.push(notes.join('; '));
   const named = Object.entries(summary.l7.counts).map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');
   lines.push(`layer-7 names: ${summary.l7.source}${summary.l7.version === '' ? '' : ` (${summary.l7.version})`}${named === '' ? '' : `: ${named}`}`);
   if (summary.dnsQueries !== null) lines.push(`${formatCount(summary.dnsQueries)} DNS queries written`);
-  if (summary.output !== null) lines.push(`written to ${summary.output}`);
+  if (summary.output !== null) lines.push(`written to ${nameOutput(summary.output)}`);
   lines.push(...summary.notes);
   for (const problem of summary.problems) lines.push(`${problem.input}: ${problem.detail}`);
   return lines.join('\n');
+}
+
+/** An output as people call it. */
+export function nameOutput(path: string): string {
+  return path === '-' ? 'standard output' : path;
 }
 
 /** Problems of one input, named for the summary. */

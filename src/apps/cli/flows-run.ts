@@ -1,4 +1,5 @@
 /** One run of `natlens flows`: opens inputs, meters captures, takes over records, names, writes, and counts it all. */
+import { resolve } from 'node:path';
 import { Counts, cpuSeconds, OperatorError, systemClock, type Problem } from '#base';
 import { openByteSource, readCapture, recogniseCapture, type ByteSource } from '#capture';
 import {
@@ -10,7 +11,7 @@ import {
   type TableSink, type TableValue,
 } from '#flow/files';
 import { FlowOutput } from './flow-output.ts';
-import { assertBalance, nameProblems, type FlowSummary, type FlowTally } from './flow-summary.ts';
+import { assertBalance, nameOutput, nameProblems, type FlowSummary, type FlowTally } from './flow-summary.ts';
 import type { FlowsOptions } from './flows-command.ts';
 import { Progress } from './progress.ts';
 import { formatCount } from './text-table.ts';
@@ -30,22 +31,37 @@ export type FlowsRun = {
  * @throws EnvironmentError  the disk failed, libndpi is absent
  */
 export async function runFlows(inputs: readonly string[], options: FlowsOptions): Promise<FlowsRun> {
-  for (const input of inputs) {
-    if (input === '-') continue;
-    const source = await openByteSource(input, { headBytes: recogniseBytes });
-    try {
-      recogniseInput(source);
-    } finally {
-      await source.close();
-    }
-  }
-  const run = await FlowsRunner.open(options);
+  checkPaths(inputs, options);
+  const pipes = new Map<string, ByteSource>();
   try {
-    for (const input of inputs) await run.read(input);
-    return await run.end();
-  } catch (thrown) {
-    await run.abandon();
-    throw thrown;
+    for (const input of inputs) {
+      const source = await openByteSource(input, { headBytes: recogniseBytes });
+      // What was read from a pipe cannot be read again: it stays open.
+      if (source.sizeBytes === undefined) pipes.set(input, source);
+      recogniseInput(source);
+      if (source.sizeBytes !== undefined) await source.close();
+    }
+    const run = await FlowsRunner.open(options);
+    try {
+      for (const input of inputs) await run.read(pipes.get(input) ?? await openByteSource(input));
+      return await run.end();
+    } catch (thrown) {
+      await run.abandon();
+      throw thrown;
+    }
+  } finally {
+    for (const source of pipes.values()) await source.close();
+  }
+}
+
+/** @throws OperatorError  a pipe would be read twice, or two outputs would share a name */
+function checkPaths(inputs: readonly string[], options: FlowsOptions): void {
+  if (inputs.filter((input) => input === '-').length > 1) {
+    throw new OperatorError('bad-option', 'Standard input can be read once: name - once among the inputs.');
+  }
+  const { output, dns } = options;
+  if (output !== undefined && dns !== undefined && resolve(output) === resolve(dns)) {
+    throw new OperatorError('bad-option', `Flows and DNS queries cannot both go to ${nameOutput(output)}: name two outputs.`);
   }
 }
 
@@ -55,15 +71,20 @@ const recogniseBytes = 1 << 16;
 type InputKind = { readonly isCapture: true } | { readonly isCapture: false; readonly fileKind: FlowFileKind };
 
 function recogniseInput(source: ByteSource): InputKind {
+  const name = source.path === '-' ? 'Standard input' : source.path;
   if (source.head.length === 0) {
-    throw new OperatorError('input-empty', `${source.path} is empty: nothing to read; check how it was made.`);
+    if (source.problem !== undefined) {
+      throw new OperatorError('input-unreadable', `${name}: nothing can be read. ${source.problem.detail}`);
+    }
+    throw new OperatorError('input-empty', `${name} is empty: nothing to read; check how it was made.`);
   }
   const capture = recogniseCapture(source.head);
   if (capture !== undefined) return { isCapture: true };
   const flows = recogniseFlows(source.head);
   if (flows !== undefined) return { isCapture: false, fileKind: flows };
-  throw new OperatorError('input-unknown-kind', `${source.path} is neither a capture (pcap, pcapng) nor a flow file that natlens ` +
-    `knows (${Object.values(flowFileKindTexts).join(', ')}): check the path.`);
+  throw new OperatorError('input-unknown-kind',
+    `${name} is neither a capture (pcap, pcapng) nor a flow file that natlens knows ` +
+    `(${Object.values(flowFileKindTexts).join(', ')}): check the path.`);
 }
 
 class FlowsRunner {
@@ -89,10 +110,18 @@ class FlowsRunner {
 
   static async open(options: FlowsOptions): Promise<FlowsRunner> {
     const info: FlowSetInfo = {
-      origin: '', l7Source: options.l7 ?? 'prefix', l7Version: '', activeTimeoutMs: options.active * 1000, idleTimeoutMs: options.idle * 1000,
+      origin: '',
+      l7Source: options.l7 ?? 'prefix',
+      l7Version: '',
+      activeTimeoutMs: options.active * 1000,
+      idleTimeoutMs: options.idle * 1000,
     };
     const sink = options.output === undefined ? undefined : await openFlowSink(options.output, info);
-    const dnsSink = options.dns === undefined ? undefined : await openTableSink(options.dns, dnsColumns);
+    const dnsSink = options.dns === undefined ? undefined : await openTableSink(options.dns, dnsColumns)
+      .catch(async (thrown: unknown) => {
+        await sink?.abandon();
+        throw thrown;
+      });
     return new FlowsRunner(options, sink, dnsSink);
   }
 
@@ -104,13 +133,13 @@ class FlowsRunner {
     this.#progress = new Progress(options.quiet === true);
     if (dnsSink === undefined) return;
     this.#dnsTap = new DnsQueryTap((query) => void this.#dnsRows.push([
-      query.timeMilliseconds, query.sourceAddress, query.destinationAddress, query.sourcePort, query.name, query.queryType, query.dnsId,
-      query.ipId,
+      query.timeMilliseconds, query.sourceAddress, query.destinationAddress, query.sourcePort, query.name,
+      query.queryType, query.dnsId, query.ipId,
     ]));
   }
 
-  async read(input: string): Promise<void> {
-    const source = await openByteSource(input);
+  /** Reads an input to its end and closes it. */
+  async read(source: ByteSource): Promise<void> {
     try {
       const kind = recogniseInput(source);
       if (kind.isCapture) await this.#readCapture(source);
@@ -122,9 +151,10 @@ class FlowsRunner {
 
   async #readCapture(source: ByteSource): Promise<void> {
     this.#origins.add('natlens meter');
-    const namer = this.#captureNamer ??= await openNamer(this.#options.l7 ?? 'prefix', (flows) => this.#output.accept(flows));
+    const namer = this.#captureNamer ??= await openNamer(this.#options.l7 ?? 'prefix',
+      (flows) => this.#output.accept(flows));
     const meter = this.#meter ??= this.#openMeter(namer);
-    const reading = readCapture(source);
+    const reading = readCapture(source, { allocate: meter.allocateWindow });
     for await (const batch of reading.batches()) {
       meter.add(batch);
       const busy = namer.whenReady();
@@ -152,7 +182,12 @@ class FlowsRunner {
     const { active, idle, home, keepDuplicates } = this.#options;
     const tap = this.#dnsTap;
     return new Meter(
-      { activeTimeoutMs: active * 1000, idleTimeoutMs: idle * 1000, home, ...(keepDuplicates === true ? { duplicateWindowMs: 0 } : {}) },
+      {
+        activeTimeoutMs: active * 1000,
+        idleTimeoutMs: idle * 1000,
+        home,
+        ...(keepDuplicates === true ? { duplicateWindowMs: 0 } : {}),
+      },
       (flows) => namer.name(flows),
       {
         dictionaries: this.#dictionaries,
@@ -165,15 +200,18 @@ class FlowsRunner {
 
   async #readRecords(source: ByteSource, kind: FlowFileKind): Promise<void> {
     if (this.#options.l7 === 'ndpi') {
-      throw new OperatorError('bad-option', `--l7 ndpi looks at packets, and ${source.path} holds flow records: choose exporter, prefix or none.`);
+      throw new OperatorError('bad-option',
+        `--l7 ndpi looks at packets, and ${source.path} holds flow records: choose exporter, prefix or none.`);
     }
-    const namer = this.#recordNamer ??= await openNamer(this.#options.l7 ?? 'exporter', (flows) => this.#output.accept(flows));
+    const namer = this.#recordNamer ??= await openNamer(this.#options.l7 ?? 'exporter',
+      (flows) => this.#output.accept(flows));
     const reading = readFlows(source, kind, { dictionaries: this.#dictionaries });
     for await (const batch of reading.batches()) {
       namer.name(batch);
       await this.#output.drain();
       if (this.#output.isAbandoned) break;
-      this.#progress.tick(() => describeProgress(source, `${formatCount(reading.rows)} records`, this.#progress.seconds));
+      this.#progress.tick(() =>
+        describeProgress(source, `${formatCount(reading.rows)} records`, this.#progress.seconds));
     }
     this.#origins.add(reading.info?.origin ?? flowFileKindTexts[kind]);
     this.#importedCount += reading.rows;
@@ -238,7 +276,11 @@ class FlowsRunner {
       octets: metered?.octets ?? 0,
       seconds: (systemClock.monotonicMs() - this.#startMs) / 1000,
       cpuSeconds: cpuSeconds(),
-      l7: { source: info.l7Source, version: info.l7Version, counts: addCounts(this.#captureNamer?.counts(), this.#recordNamer?.counts()) },
+      l7: {
+        source: info.l7Source,
+        version: info.l7Version,
+        counts: addCounts(this.#captureNamer?.counts(), this.#recordNamer?.counts()),
+      },
       activeTimeoutSeconds: info.activeTimeoutMs / 1000,
       idleTimeoutSeconds: info.idleTimeoutMs / 1000,
       latePackets: metered?.latePackets ?? 0,
@@ -253,7 +295,8 @@ class FlowsRunner {
   }
 }
 
-const dnsColumns = ['timeMilliseconds', 'sourceAddress', 'destinationAddress', 'sourceTransportPort', 'dnsQueryName', 'dnsQueryType', 'dnsId', 'ipId'];
+const dnsColumns = ['timeMilliseconds', 'sourceAddress', 'destinationAddress', 'sourceTransportPort', 'dnsQueryName',
+  'dnsQueryType', 'dnsId', 'ipId'];
 
 async function openNamer(source: L7Source, emit: EmitFlows): Promise<Namer> {
   if (source === 'prefix') return createPrefixNamer(emit);
@@ -272,6 +315,7 @@ function addCounts(...all: readonly (Record<string, number> | undefined)[]): Rec
 }
 
 function describeProgress(source: ByteSource, done: string, seconds: number): string {
-  const share = source.sizeBytes === undefined || source.sizeBytes === 0 ? '' : `${Math.floor(100 * source.readBytes / source.sizeBytes)} % of `;
+  const share = source.sizeBytes === undefined || source.sizeBytes === 0
+    ? '' : `${Math.floor(100 * source.readBytes / source.sizeBytes)} % of `;
   return `natlens: ${share}${source.path}: ${done}, ${formatCount(seconds)} s`;
 }

@@ -1,9 +1,6 @@
 /** The `natlens` command: names the verbs, turns failures into one sentence and an exit code (0, 1, 2, 3). */
 import { Command, CommanderError } from 'commander';
 import { EnvironmentError, OperatorError } from '#base';
-import { addDemoCommand } from './demo-command.ts';
-import { addFlowsCommand } from './flows-command.ts';
-import { addSimulateCommand } from './simulate-command.ts';
 import { readVersion } from './version.ts';
 
 /** 0: done; 1: ran, and the answer is no; 2: the input must change; 3: the environment failed; 70: our own bug. */
@@ -11,6 +8,26 @@ export type ExitCode = 0 | 1 | 2 | 3 | 70;
 
 /** What a verb reports back once it ran. */
 export type ReportExit = (code: ExitCode) => void;
+
+/** The verbs. What one needs is loaded when it is named, so that `--version` and a mistyped verb answer at once. */
+const verbs: readonly {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<(command: Command, reportExit: ReportExit) => void>;
+}[] = [
+  {
+    name: 'flows', summary: 'turn captures and flow files into flow records',
+    load: async () => (await import('./flows-command.ts')).configureFlows,
+  },
+  {
+    name: 'simulate', summary: 'write the traffic of a simulated home to a capture',
+    load: async () => (await import('./simulate-command.ts')).configureSimulate,
+  },
+  {
+    name: 'demo', summary: 'simulate a home, meter its traffic and show the flows',
+    load: async () => (await import('./demo-command.ts')).configureDemo,
+  },
+];
 
 /**
  * Runs one command.
@@ -29,16 +46,38 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .helpOption('-h, --help', 'show this help')
     .showHelpAfterError('(natlens --help shows the verbs and their options)')
     .exitOverride()
-    .addHelpText('after', '\nExample:\n  natlens flows home.pcap -o home.parquet\n\nExit codes: 0 done, 1 ran but the answer is no ' +
-      '(or the input broke off), 2 your input, 3 the environment.');
-  addFlowsCommand(program, reportExit);
-  addSimulateCommand(program);
-  addDemoCommand(program, reportExit);
+    .addHelpText('after', '\nExample:\n  natlens flows home.pcap -o home.parquet\n\nExit codes: ' +
+      '0 done, 1 ran but the answer is no (or the input broke off), 2 your input, 3 the environment.');
+  watchOutput();
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    for (const { name, summary, load } of verbs) {
+      const command = program.command(name).summary(summary);
+      if (argv.includes(name)) (await load())(command, reportExit);
+    }
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync([...argv], { from: 'user' });
+    await flushOutput();
     return exitCode;
   } catch (thrown) {
     return describeFailure(thrown);
+  }
+}
+
+let outputFailure: NodeJS.ErrnoException | undefined;
+
+/** A reader that goes away (`| head`) is no failure; without a listener Node would end with a stack. */
+function watchOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    outputFailure ??= error;
+  });
+  process.stderr.on('error', () => undefined);
+}
+
+/** Waits until standard output took everything. @throws EnvironmentError  it did not */
+async function flushOutput(): Promise<void> {
+  await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
+  if (outputFailure !== undefined && outputFailure.code !== 'EPIPE') {
+    throw new EnvironmentError('disk', `Writing standard output failed: ${outputFailure.message}.`, outputFailure);
   }
 }
 

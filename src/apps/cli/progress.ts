@@ -1,4 +1,6 @@
-/** Progress of long work on standard error: one line that renews itself on a terminal, a line now and then elsewhere. */
+/**
+ * Progress of long work on standard error: one line that renews itself on a terminal, a line now and then elsewhere.
+ */
 import { systemClock, type Clock } from '#base';
 
 const firstAfterMs = 2_000;

@@ -15,10 +15,11 @@ type SimulateOptions = {
 /** A week: longer worlds are better made of several seeds. */
 const minutesMax = 7 * 24 * 60;
 
-export function addSimulateCommand(program: Command): void {
-  program.command('simulate')
-    .summary('write the traffic of a simulated home to a capture')
-    .description(`Writes what a small simulated home sends and receives to a capture (.pcap or .pcapng). Device kinds: ${deviceKinds.join(', ')}.`)
+/** Gives the verb its options and its action. */
+export function configureSimulate(command: Command): void {
+  command
+    .description('Writes what a small simulated home sends and receives to a capture (.pcap or .pcapng). Device kinds: ' +
+      `${deviceKinds.join(', ')}.`)
     .argument('<file>', 'capture to write')
     .option('--seed <number>', 'the world; the same seed writes the same bytes', parseSeed, 1)
     .option('--minutes <number>', 'length', parseMinutes, 30)
@@ -34,7 +35,8 @@ export function addSimulateCommand(program: Command): void {
         servers: options.clouds === true ? 'clouds' : 'documentation',
         format: { kind: file.endsWith('.pcapng') ? 'pcapng' : 'pcap' },
       });
-      process.stdout.write(options.json === true ? `${JSON.stringify({ file, seed: options.seed, ...capture }, null, 2)}\n`
+      process.stdout.write(options.json === true
+        ? `${JSON.stringify({ file, seed: options.seed, ...capture }, null, 2)}\n`
         : `${describeCapture(file, capture)}\n`);
     });
 }
@@ -58,7 +60,8 @@ function parseSeed(text: string): number {
 function parseMinutes(text: string): number {
   const minutes = Number(text);
   if (!(minutes > 0 && minutes <= minutesMax)) {
-    throw new OperatorError('bad-option', `--minutes is a number above 0 and up to ${minutesMax} (${formatDuration(minutesMax * 60_000)}), not '${text}'.`);
+    throw new OperatorError('bad-option',
+      `--minutes is a number above 0 and up to ${minutesMax} (${formatDuration(minutesMax * 60_000)}), not '${text}'.`);
   }
   return minutes;
 }
@@ -66,7 +69,8 @@ function parseMinutes(text: string): number {
 function parseDevices(text: string): DeviceKind[] {
   return text.split(',').map((name) => {
     const kind = deviceKinds.find((known) => known === name.trim());
-    if (kind === undefined) throw new OperatorError('bad-option', `--devices knows ${deviceKinds.join(', ')}, not '${name}'.`);
+    if (kind === undefined) throw new OperatorError('bad-option',
+      `--devices knows ${deviceKinds.join(', ')}, not '${name}'.`);
     return kind;
   });
 }

@@ -11,7 +11,7 @@ import { type CaptureKind, recogniseCapture } from './recognise.ts';
 import {
   type CaptureLimits, captureLimits, FrameTally, parseBatchFull, parseSkip, parseStopped, type RecordParser,
 } from './record-parser.ts';
-import { RecordWindow } from './record-window.ts';
+import { type AllocateWindow, RecordWindow } from './record-window.ts';
 
 /** A capture being read. All counts are valid whenever `batches` has given a batch or ended. */
 export type CaptureReading = {
@@ -36,6 +36,8 @@ export type CaptureReading = {
 
 export type CaptureOptions = {
   readonly batchRows?: number;
+  /** Gives the memory in which the capture's bytes are held while they are read. */
+  readonly allocate?: AllocateWindow;
   /** Tiny ones under test. */
   readonly limits?: Partial<CaptureLimits>;
 };
@@ -50,7 +52,7 @@ export function readCapture(source: ByteSource, options: CaptureOptions = {}): C
   if (kind === undefined) {
     throw new OperatorError('input-unknown-kind', `${source.path} is no pcap or pcapng capture: check the file.`);
   }
-  return new OpenCapture(kind, source, { ...captureLimits, ...options.limits }, options.batchRows);
+  return new OpenCapture(kind, source, { ...captureLimits, ...options.limits }, options);
 }
 
 class OpenCapture implements CaptureReading {
@@ -63,13 +65,13 @@ class OpenCapture implements CaptureReading {
   readonly #window: RecordWindow;
   readonly #batch: PacketBatch;
 
-  constructor(kind: CaptureKind, source: ByteSource, limits: CaptureLimits, batchRows: number | undefined) {
+  constructor(kind: CaptureKind, source: ByteSource, limits: CaptureLimits, options: CaptureOptions) {
     this.kind = kind;
     this.#source = source;
     this.#tally = new FrameTally(this.rejected, limits.captureProblemsMax);
     this.#parser = kind === 'pcap' ? new PcapParser(limits) : new PcapngParser(limits);
-    this.#window = new RecordWindow(limits.readChunkBytes);
-    this.#batch = createPacketBatch(batchRows);
+    this.#window = new RecordWindow(limits.readChunkBytes, options.allocate);
+    this.#batch = createPacketBatch(options.batchRows);
   }
 
   get frames(): number {

@@ -7,6 +7,9 @@ import { assertInvariant, limits } from '#base';
 /** Where the bytes come from. */
 export type ByteReader = { read(target: Uint8Array, from: number): Promise<number> };
 
+/** Memory of somebody who works on the packets in place, or undefined when there is none to be had. */
+export type AllocateWindow = (bytes: number) => Uint8Array | undefined;
+
 export class RecordWindow {
   data: Uint8Array;
   view: DataView;
@@ -18,11 +21,14 @@ export class RecordWindow {
   baseOffsetBytes = 0;
   readonly #chunkBytes: number;
 
-  /** @param chunkBytes  bytes read at once */
-  constructor(chunkBytes: number = limits.readChunkBytes) {
+  /**
+   * @param chunkBytes  bytes read at once
+   * @param allocate    gives the memory of the window, as long as it is not outgrown
+   */
+  constructor(chunkBytes: number = limits.readChunkBytes, allocate?: AllocateWindow) {
     this.#chunkBytes = chunkBytes;
-    this.data = new Uint8Array(chunkBytes * 2);
-    this.view = new DataView(this.data.buffer);
+    this.data = allocate?.(chunkBytes * 2) ?? new Uint8Array(chunkBytes * 2);
+    this.view = viewOf(this.data);
   }
 
   /** Offset of `data[from]` in the stream. */
@@ -70,7 +76,7 @@ export class RecordWindow {
       const grown = new Uint8Array(capacity);
       grown.set(this.data.subarray(this.from, this.end));
       this.data = grown;
-      this.view = new DataView(grown.buffer);
+      this.view = viewOf(grown);
     } else {
       this.data.copyWithin(0, this.from, this.end);
     }
@@ -78,4 +84,8 @@ export class RecordWindow {
     this.from = 0;
     this.end = kept;
   }
+}
+
+function viewOf(data: Uint8Array): DataView {
+  return new DataView(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -38,12 +38,14 @@ const namesOfColumn: { readonly [N in ColumnName]?: readonly string[] } = {
 };
 
 /** Columns whose absence makes a table worthless; of times and addresses see `planTimes` and the address names. */
-const essentials: readonly ColumnName[] = ['destinationTransportPort', 'protocolIdentifier', 'initiatorOctets'];
+const essentials: ReadonlySet<ColumnName> = new Set([
+  'destinationTransportPort', 'protocolIdentifier', 'initiatorOctets',
+] as const);
 /** Columns whose absence is worth a note: the features that the method uses, and the packets. */
-const noted: readonly ColumnName[] = [
+const noted: ReadonlySet<ColumnName> = new Set([
   'initiatorPackets', 'responderPackets', 'responderOctets', 'ipClassOfService', 'reverseIpClassOfService',
   'applicationName',
-];
+] as const);
 
 /** Names for a time, with the unit that a name promises; the SWITCHED ones have none that dumps keep to. */
 const startNames: readonly (readonly [string, TimeUnit | undefined])[] = [
@@ -100,10 +102,10 @@ export function planColumns(
     const candidates = namesOfColumn[column.name];
     if (candidates === undefined) continue;
     const name = candidates.find((candidate) => names.includes(candidate));
-    const isEssential = essentials.includes(column.name);
+    const isEssential = essentials.has(column.name);
     if (name !== undefined) cells.push({ cell: { column, isEssential }, at: names.indexOf(name) });
     else if (isEssential) missing.push(candidates[0]!);
-    else if (noted.includes(column.name)) {
+    else if (noted.has(column.name)) {
       report.note(`There is no column ${candidates[0]}: ${column.name} is left at its default.`);
     }
   }

@@ -41,7 +41,7 @@ export class DnsQueryTap {
     for (let i = 0; i < slotCount; i++) {
       const at = (slots[i] as number) * header.headerWords;
       if (((headers.words[at + header.hPorts] as number) & 0xffff) !== dnsPort) continue;
-      if (headers.words[at + header.hFragment] === header.fragmentLater) continue;
+      if (headers.words[at + header.hState] === header.slotLaterFragment) continue;
       const protocol = (headers.words[at + header.hProtocol] as number) & 255;
       if (protocol !== protocolUdp && protocol !== protocolTcp) continue;
       this.#read(packets, headers, slots[i] as number, protocol);

@@ -1,15 +1,15 @@
 /**
- * Main of the child process that runs libndpi: reads notices from standard input, takes the blocks that they tell of from
- * the file shared as descriptor 4, writes verdicts to descriptor 3. It blocks in read and write, so it has no queue of its own; it ends when
- * its input does. Whatever kills it, the parent lives on. Standard output is not used: the library may print there.
- * Arguments: conversation indexes are below the first, blocks are as long as the second.
+ * Main of the child process that runs libndpi: reads notices from standard input, takes the blocks that they tell of
+ * from the file shared as descriptor 4, writes verdicts to descriptor 3. It blocks in read and write, so it has no
+ * queue of its own; it ends when its input does. Whatever kills it, the parent lives on. Standard output is not used:
+ * the library may print there. Arguments: conversation indexes are below the first, blocks are as long as the second.
  */
 import { readSync, writeSync } from 'node:fs';
 import { assertInvariant, describeError, EnvironmentError } from '#base';
 import { openNdpi, type NdpiLibrary } from './ndpi-library.ts';
 import {
-  encodeText, NoticeStream, recordBegins, recordGivesUp, recordIsLast, RecordReader, releaseMark, slotCount, verdictBytes,
-  type ChildGreeting,
+  encodeText, NoticeStream, recordBegins, recordGivesUp, recordIsLast, RecordReader, releaseMark, slotCount,
+  verdictBytes, type ChildGreeting,
 } from './ndpi-protocol.ts';
 
 const inputDescriptor = 0;
@@ -27,8 +27,8 @@ type Slab = { readonly address: number; readonly view: Uint8Array };
 const noFlow = -1;
 
 /**
- * Detection state of the conversations under inspection. Flow memory is given to another conversation as soon as there is
- * a verdict, so that little of it is in use and that little is in the cache.
+ * Detection state of the conversations under inspection. Flow memory is given to another conversation as soon as there
+ * is a verdict, so that little of it is in use and that little is in the cache.
  */
 class Detector {
   readonly #ndpi: NdpiLibrary;
@@ -53,9 +53,10 @@ class Detector {
     const flow = this.#addressOf(index);
     if ((flags & recordGivesUp) !== 0) return this.#conclude(conversation, flow, this.#ndpi.giveUp(flow));
     const found = this.#ndpi.processPacket(flow, packet, packetBytes, timeMs);
-    const detected = found >>> 0 !== 0;
-    if (detected && ((flags & recordIsLast) !== 0 || !this.#ndpi.wantsMore(flow))) this.#conclude(conversation, flow, found);
-    else if ((flags & recordIsLast) !== 0) this.#conclude(conversation, flow, this.#ndpi.giveUp(flow));
+    const isDetected = found >>> 0 !== 0;
+    const isLast = (flags & recordIsLast) !== 0;
+    if (isDetected && (isLast || !this.#ndpi.wantsMore(flow))) this.#conclude(conversation, flow, found);
+    else if (isLast) this.#conclude(conversation, flow, this.#ndpi.giveUp(flow));
   }
 
   /** Tells that a block was worked off, after its verdicts. */
@@ -138,7 +139,8 @@ function run(ndpi: NdpiLibrary): void {
   const takeBlock = (slot: number, usedBytes: number): void => {
     records.begin(slot * blockBytes, usedBytes);
     while (records.next()) {
-      detector.take(records.conversation, records.flags, address + records.packetOffset, records.packetBytes, records.timeMs);
+      const { conversation, flags, packetBytes, timeMs } = records;
+      detector.take(conversation, flags, address + records.packetOffset, packetBytes, timeMs);
     }
     detector.release(slot);
   };

@@ -1,6 +1,6 @@
 /**
- * The conversations that nDPI inspects: both directions of addresses, ports and protocol, whatever VLAN, type of service
- * or flow record they are in (as `ndpiReader -I`). Open addressing over typed arrays; bounded: at the limit the
+ * The conversations that nDPI inspects: both directions of addresses, ports and protocol, whatever VLAN, type of
+ * service or flow record they are in (as `ndpiReader -I`). Open addressing over typed arrays; bounded: at the limit the
  * conversation that was not seen for longest (by the clock algorithm) makes room.
  */
 import { assertInvariant } from '#base';
@@ -112,26 +112,31 @@ export class ConversationTable {
   /**
    * Finds a conversation by either of its directions.
    *
-   * @param source       address words; its four words begin at `at`
-   * @param destination  address words; its four words begin at `at`
+   * @param words          holds the four words of either address
+   * @param sourceAt       index of the source address
+   * @param others         holds the destination address: `words` again, or another column
+   * @param destinationAt  index of the destination address
+   * @param ports          source port · 65536 + destination port; 0 for protocols other than TCP and UDP
    * @returns the index, or `noConversation`: `add` then adds it
    */
   find(
-    source: Uint32Array, destination: Uint32Array, at: number, sourcePort: number, destinationPort: number, protocol: number,
+    words: Uint32Array, sourceAt: number, others: Uint32Array, destinationAt: number, ports: number, protocol: number,
   ): number {
     const key = this.#key;
-    const swap = isSourceHigher(source, destination, at, sourcePort, destinationPort);
-    const low = swap ? destination : source;
-    const high = swap ? source : destination;
-    key[0] = low[at] as number;
-    key[1] = low[at + 1] as number;
-    key[2] = low[at + 2] as number;
-    key[3] = low[at + 3] as number;
-    key[4] = high[at] as number;
-    key[5] = high[at + 1] as number;
-    key[6] = high[at + 2] as number;
-    key[7] = high[at + 3] as number;
-    key[8] = swap ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
+    const swap = isSourceHigher(words, sourceAt, others, destinationAt, ports);
+    const low = swap ? others : words;
+    const lowAt = swap ? destinationAt : sourceAt;
+    const high = swap ? words : others;
+    const highAt = swap ? sourceAt : destinationAt;
+    key[0] = low[lowAt] as number;
+    key[1] = low[lowAt + 1] as number;
+    key[2] = low[lowAt + 2] as number;
+    key[3] = low[lowAt + 3] as number;
+    key[4] = high[highAt] as number;
+    key[5] = high[highAt + 1] as number;
+    key[6] = high[highAt + 2] as number;
+    key[7] = high[highAt + 3] as number;
+    key[8] = swap ? (ports << 16) | (ports >>> 16) : ports;
     key[9] = protocol;
     // Packets come in bursts: the conversation found last is often meant again.
     if (this.#last !== noConversation && isKey(this.#records, this.#last * recordWords, key)) {
@@ -157,12 +162,21 @@ export class ConversationTable {
     }
   }
 
+  /** True when every index is in use: all that were evicted still wait for their verdicts. */
+  get isExhausted(): boolean {
+    return this.#freeCount === 0;
+  }
+
   /** True when `add` needs an `evict` first. */
   isFull(): boolean {
     return this.count >= this.conversationsMax;
   }
 
-  /** Adds the conversation that `find` did not find just now. @returns its index, or `noConversation` when too many are closing */
+  /**
+   * Adds the conversation that `find` did not find just now.
+   *
+   * @returns its index, or `noConversation` when too many are closing
+   */
   add(): number {
     assertInvariant(!this.isFull(), 'conversation table is full');
     if (this.#freeCount === 0) return noConversation;
@@ -228,12 +242,14 @@ export class ConversationTable {
 }
 
 /** True when the source is the higher side: by address, last word first, then by port. */
-function isSourceHigher(source: Uint32Array, destination: Uint32Array, at: number, sourcePort: number, destinationPort: number): boolean {
+function isSourceHigher(
+  words: Uint32Array, sourceAt: number, others: Uint32Array, destinationAt: number, ports: number,
+): boolean {
   for (let i = 3; i >= 0; i--) {
-    const order = (source[at + i] as number) - (destination[at + i] as number);
+    const order = (words[sourceAt + i] as number) - (others[destinationAt + i] as number);
     if (order !== 0) return order > 0;
   }
-  return sourcePort > destinationPort;
+  return ports >>> 16 > (ports & 0xffff);
 }
 
 /** Compares a key; the words that differ most often come first. */
@@ -245,7 +261,8 @@ function isKey(keys: Uint32Array, at: number, key: Uint32Array): boolean {
 
 /** Folds the key to three words and mixes them (constants of MurmurHash3, public domain). */
 function hashKeyAt(keys: Uint32Array, at: number): number {
-  const low = (keys[at] as number) ^ (keys[at + 1] as number) ^ Math.imul(keys[at + 2] as number, 0x9e3779b1) ^ (keys[at + 3] as number);
+  const low = (keys[at] as number) ^ (keys[at + 1] as number) ^ Math.imul(keys[at + 2] as number, 0x9e3779b1) ^
+    (keys[at + 3] as number);
   const high = (keys[at + 4] as number) ^ (keys[at + 5] as number) ^ Math.imul(keys[at + 6] as number, 0x85ebca77) ^
     (keys[at + 7] as number);
   let hash = Math.imul(low, 0xcc9e2d51) ^ Math.imul((high << 13) | (high >>> 19), 0x1b873593);

@@ -1,7 +1,7 @@
 /**
- * Which bytes of a packet nDPI is given, by the rules that ndpiReader 4.2 shows from outside (docs: RFC 791, 8200, 2003,
- * 4213): whole packets only, no later fragments, and of a packet in a tunnel (IP in IP) the innermost one.
- * It never reads beyond the captured bytes.
+ * Which bytes of a packet nDPI is given, by the rules that ndpiReader 4.2 shows from outside (docs: RFC 791, 8200,
+ * 2003, 4213): whole packets only, no later fragments, and of a packet in a tunnel (IP in IP) the innermost one. It
+ * never reads beyond the captured bytes.
  */
 
 /** Tunnels within tunnels that are followed. */

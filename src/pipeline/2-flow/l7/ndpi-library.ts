@@ -25,7 +25,11 @@ export type NdpiLibrary = {
   readonly flowBytes: number;
   /** Names by protocol id. */
   readonly protocolNames: readonly string[];
-  /** Inspects a packet. @returns master + 65536 · application + 2^32 · category (`ndpi_protocol` as it is returned in a register) */
+  /**
+   * Inspects a packet.
+   *
+   * @returns master + 65536 · application + 2^32 · category: `ndpi_protocol` as it is returned in a register
+   */
   readonly processPacket: (flow: number, packet: number, packetBytes: number, timeMs: number) => number;
   /** What the flow is, guessed from ports and addresses if need be; as `processPacket` returns it. */
   readonly giveUp: (flow: number) => number;
@@ -52,7 +56,8 @@ export function openNdpi(): NdpiLibrary {
   checkVersion(version, flowBytes);
   const detection = initialise(library);
   // The struct {uint16, uint16, int} comes back in one register on every 64-bit ABI, so an integer reads it for free.
-  const process = library.func('ndpi_detection_process_packet', 'uint64', ['int64', 'int64', 'int64', 'uint16', 'uint64']);
+  const process = library.func('ndpi_detection_process_packet', 'uint64',
+    ['int64', 'int64', 'int64', 'uint16', 'uint64']);
   const giveUp = library.func('ndpi_detection_giveup', 'uint64', ['int64', 'int64', 'uint8', 'int64']);
   const wantsMore = library.func('ndpi_extra_dissection_possible', 'uint8', ['int64', 'int64']);
   const freeFlowData = library.func('ndpi_free_flow_data', 'void', ['int64']);
@@ -61,7 +66,7 @@ export function openNdpi(): NdpiLibrary {
     version,
     flowBytes,
     protocolNames: readProtocolNames(library, detection),
-    processPacket: (flow, packet, packetBytes, timeMs) => process(detection, flow, packet, packetBytes, timeMs) as number,
+    processPacket: (flow, packet, bytes, timeMs) => process(detection, flow, packet, bytes, timeMs) as number,
     giveUp: (flow) => giveUp(detection, flow, 1, wasGuessed.address) as number,
     wantsMore: (flow) => wantsMore(detection, flow) !== 0,
     freeFlowData: (flow) => freeFlowData(flow),
@@ -81,7 +86,8 @@ function loadFirst(names: readonly string[]): Library {
       cause ??= thrown;
     }
   }
-  throw new EnvironmentError('ndpi-absent', 'libndpi is not installed: apt-get install libndpi4.2, or choose --l7 prefix',
+  throw new EnvironmentError('ndpi-absent',
+    'libndpi is not installed: apt-get install libndpi4.2, or choose --l7 prefix',
     describeError(cause));
 }
 
@@ -93,7 +99,8 @@ function loadFirst(names: readonly string[]): Library {
 export function checkVersion(version: string, flowBytes: number): void {
   const known = knownFlowBytes.get(version);
   if (known === flowBytes) return;
-  const found = known === undefined ? `version ${version}` : `version ${version} with a flow of ${flowBytes} bytes instead of ${known}`;
+  const found = known === undefined ? `version ${version}`
+    : `version ${version} with a flow of ${flowBytes} bytes instead of ${known}`;
   throw new EnvironmentError('ndpi-unknown-version',
     `libndpi ${found} has not been tried with natlens, which knows ${[...knownFlowBytes.keys()].join(', ')}: ` +
     'install that version, or choose --l7 prefix');
@@ -128,6 +135,7 @@ function mapShared(descriptor: number, bytes: number): { address: number; memory
   const shared = 1;
   const map = koffi.load(null).func('mmap', 'int64', ['int64', 'size_t', 'int', 'int', 'int', 'int64']);
   const address = Number(map(0, bytes, readAndWrite, shared, descriptor, 0));
-  if (address === -1) throw new EnvironmentError('ndpi-failed', 'the memory shared with the nDPI child cannot be mapped');
+  if (address === -1) throw new EnvironmentError('ndpi-failed',
+    'the memory shared with the nDPI child cannot be mapped');
   return { address, memory: koffi.view(BigInt(address), bytes) };
 }

@@ -7,7 +7,6 @@ import { assertInvariant, Counts, limits } from '#base';
 import type { PacketBatch } from '#capture';
 import type { Dictionaries, FlowBatch } from '../flow-batch.ts';
 import * as header from '../meter/header-slab.ts';
-import type { HeaderSlab } from '../meter/header-slab.ts';
 import type { EmitFlows, Namer } from './namer.ts';
 import {
   ConversationTable, noConversation, stateClosing, stateFinal, stateInspecting, stateLost,
@@ -18,7 +17,10 @@ import { ndpiChildFile, NdpiProcess, type NdpiProcessOptions } from './ndpi-proc
 import { recordBegins, recordGivesUp, recordIsLast } from './ndpi-protocol.ts';
 import { WaitingFlows } from './ndpi-waiting-flows.ts';
 
-/** Packets of a conversation that are inspected at most: ndpiReader's defaults (`-U 24`, `-T 80`), which it exceeds by one. */
+/**
+ * Packets of a conversation that are inspected at most: ndpiReader's defaults (`-U 24`, `-T 80`), which it exceeds by
+ * one.
+ */
 const udpPacketsMax = 25;
 const otherPacketsMax = 81;
 /** In `packets` of a conversation: its verdict is due, nothing more is sent. */
@@ -33,7 +35,8 @@ type CountName = UnnamedReason | 'named' | 'namedUnknown' | 'conversations' | 'c
   'conversationsWaitingFull';
 
 /** Codes of `lostReason`. */
-const lostReasons: readonly UnnamedReason[] = ['unnamedNotInspected', 'unnamedChildDied', 'unnamedChildGone', 'unnamedChildBehind'];
+const lostReasons: readonly UnnamedReason[] = ['unnamedNotInspected', 'unnamedChildDied', 'unnamedChildGone',
+  'unnamedChildBehind'];
 const lostByDeath = 1;
 const lostForGood = 2;
 const lostBehind = 3;
@@ -110,7 +113,7 @@ class ProcessNamer implements NdpiNamer {
     this.#process = new NdpiProcess({ ...settings, conversationsMax: this.#conversations.capacity }, {
       onVerdict: (conversation, verdict) => this.#takeVerdict(conversation, verdict),
       onDeath: () => this.#loseAll(),
-      onProgress: () => this.#settleWaiters(),
+      onProgress: () => this.#moveOn(),
     });
   }
 
@@ -136,26 +139,27 @@ class ProcessNamer implements NdpiNamer {
     this.#process.killChild();
   }
 
-  observe(packets: PacketBatch, headers: HeaderSlab, slots: Uint32Array, slotCount: number): void {
+  observe(packets: PacketBatch, headers: header.HeaderSlab, slots: Uint32Array, slotCount: number): void {
     const bytes = Buffer.from(packets.data.buffer, packets.data.byteOffset, packets.data.byteLength);
     const table = this.#conversations;
     const { words } = headers;
-    // The destination as the table wants it: a column of its own, at the source's index.
-    const destinations = words.subarray(header.hDestination - header.hSource);
     for (let i = 0; i < slotCount; i++) {
       const at = (slots[i] as number) * header.headerWords;
-      if (words[at + header.hFragment] === header.fragmentLater) continue;
+      if (words[at + header.hState] === header.slotLaterFragment) continue;
       const protocol = (words[at + header.hProtocol] as number) & 255;
       const ports = protocol === 6 || protocol === 17 ? words[at + header.hPorts] as number : 0;
-      const index = table.find(words, destinations, at + header.hSource, ports >>> 16, ports & 0xffff, protocol);
-      if (index !== noConversation && (table.stateOf(index) === stateFinal || table.packetsOf(index) === verdictDue)) continue;
+      const index = table.find(words, at + header.hSource, words, at + header.hDestination, ports, protocol);
+      const isDone = index !== noConversation &&
+        (table.stateOf(index) === stateFinal || table.packetsOf(index) === verdictDue);
+      if (isDone) continue;
       const row = words[at + header.hPacketRow] as number;
-      const found = findInspectable(packets.data, packets.networkOffset[row] as number, packets.networkBytes[row] as number,
-        this.#inspectable);
+      const found = findInspectable(packets.data, packets.networkOffset[row] as number,
+        packets.networkBytes[row] as number, this.#inspectable);
       if (found) this.#inspect(index, bytes, (packets.timeMicroseconds[row] as number) / 1000);
     }
     if (slotCount === 0) return;
-    this.#advance((headers.doubles[(slots[slotCount - 1] as number) * header.headerDoubles + header.hTime] as number) / 1000);
+    const last = slots[slotCount - 1] as number;
+    this.#advance((headers.doubles[last * header.headerDoubles + header.hTime] as number) / 1000);
   }
 
   name(flows: FlowBatch): void {
@@ -166,10 +170,9 @@ class ProcessNamer implements NdpiNamer {
     let waitCount = 0;
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = columns.protocolIdentifier[row] as number;
-      const hasPorts = protocol === 6 || protocol === 17;
-      const index = table.find(columns.sourceAddress, columns.destinationAddress, row * 4,
-        hasPorts ? columns.sourceTransportPort[row] as number : 0,
-        hasPorts ? columns.destinationTransportPort[row] as number : 0, protocol);
+      const ports = protocol === 6 || protocol === 17
+        ? ((columns.sourceTransportPort[row] as number) << 16) | (columns.destinationTransportPort[row] as number) : 0;
+      const index = table.find(columns.sourceAddress, row * 4, columns.destinationAddress, row * 4, ports, protocol);
       const mustWait = index !== noConversation && table.stateOf(index) === stateInspecting;
       waitsFor[row] = mustWait ? index : noConversation;
       if (mustWait) waitCount++;
@@ -201,7 +204,8 @@ class ProcessNamer implements NdpiNamer {
     this.#process.awaitsVerdicts = false;
     this.#waiting?.emitNamed(true);
     await this.#process.close();
-    assertInvariant(this.#waiting === undefined || this.#waiting.rowCount === 0, 'flows still wait for a name at the end');
+    assertInvariant(this.#waiting === undefined || this.#waiting.rowCount === 0,
+      'flows still wait for a name at the end');
   }
 
   counts(): Record<string, number> {
@@ -377,7 +381,8 @@ class ProcessNamer implements NdpiNamer {
 
   /** The ring is full because the caller does not wait: the rows that have waited for longest go without a name. */
   #abandonOldest(waiting: WaitingFlows): void {
-    waiting.forEachOldest(this.#settings.waitingBatchRows, Infinity, (index) => this.#leaveUnnamed(index, 'unnamedWaitingFull'));
+    waiting.forEachOldest(this.#settings.waitingBatchRows, Infinity,
+      (index) => this.#leaveUnnamed(index, 'unnamedWaitingFull'));
     waiting.emitNamed(true);
   }
 
@@ -402,7 +407,8 @@ class ProcessNamer implements NdpiNamer {
   }
 
   #mustWait(): boolean {
-    return this.#process.isBehind || (this.#waiting !== undefined && this.#waiting.rowCount > this.#settings.waitingFlowsMax);
+    return this.#process.isBehind || this.#conversations.isExhausted ||
+      (this.#waiting !== undefined && this.#waiting.rowCount > this.#settings.waitingFlowsMax);
   }
 
   async #until(isMet: () => boolean): Promise<void> {
@@ -413,7 +419,9 @@ class ProcessNamer implements NdpiNamer {
     this.#process.letGo();
   }
 
-  #settleWaiters(): void {
+  /** The child did something: flows may have their names, and the caller may go on. */
+  #moveOn(): void {
+    if (this.#isLive) this.#waiting?.emitNamed(true);
     if (this.#waiting !== undefined && this.#waiting.rowCount > this.#settings.waitingFlowsMax) {
       this.#waiting.emitNamed(true);
       this.#giveUpOldest(Infinity, 'conversationsWaitingFull');

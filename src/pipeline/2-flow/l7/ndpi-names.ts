@@ -1,4 +1,7 @@
-/** Names of nDPI's verdicts, written as ndpiReader writes its `ndpi_proto` column: `master.app`, or the one that is known. */
+/**
+ * Names of nDPI's verdicts, written as ndpiReader writes its `ndpi_proto` column: `master.app`, or the one that is
+ * known.
+ */
 
 /**
  * Text of a verdict.

@@ -163,7 +163,8 @@ export class NdpiProcess {
   #spawn(): void {
     const { childFile, conversationsMax, blockBytes } = this.#options;
     this.#errorText = '';
-    const started = spawn(process.execPath, [...childArguments(process.execArgv), childFile, String(conversationsMax), String(blockBytes)],
+    const started = spawn(process.execPath, [...childArguments(process.execArgv), childFile, String(conversationsMax),
+      String(blockBytes)],
       { stdio: ['pipe', 'ignore', 'pipe', 'pipe', this.#exchange.descriptor] });
     const running: Running = {
       process: started,
@@ -204,6 +205,7 @@ export class NdpiProcess {
     this.protocolNames = greeting.protocolNames;
     this.#settleStart?.resolve();
     this.#settleStart = undefined;
+    this.#setReferences();
     this.#pump();
   }
 
@@ -212,6 +214,7 @@ export class NdpiProcess {
     this.#drop();
     this.#settleStart?.reject(error);
     this.#settleStart = undefined;
+    this.#setReferences();
   }
 
   #pump(): void {
@@ -285,7 +288,8 @@ export class NdpiProcess {
   }
 
   #killWhenSilent(): void {
-    const owes = this.#freeSlots.length < slotCount || this.awaitsVerdicts || this.#isClosing || this.#running?.greeted === false;
+    const owes = this.#freeSlots.length < slotCount || this.awaitsVerdicts || this.#isClosing ||
+      this.#running?.greeted === false;
     if (owes && this.#moves === this.#movesSeen) this.killChild();
     this.#movesSeen = this.#moves;
   }
@@ -297,7 +301,8 @@ export class NdpiProcess {
   /** The child's handles keep this process alive only while somebody waits. */
   #setReferences(): void {
     const isHeld = this.#holds > 0 || this.#settleStart !== undefined;
-    const handles: (ReferencedHandle | undefined)[] = [this.#running?.process, this.#restart, ...(this.#running?.process.stdio ?? [])]
+    const handles: (ReferencedHandle | undefined)[] = [this.#running?.process, this.#restart,
+      ...(this.#running?.process.stdio ?? [])]
       .map((handle) => handle as ReferencedHandle | undefined);
     for (const handle of handles) {
       if (isHeld) handle?.ref?.();
@@ -308,7 +313,9 @@ export class NdpiProcess {
 
 type ReferencedHandle = { ref?: () => unknown; unref?: () => unknown };
 
-/** Flags of this process that the child needs too: loader hooks, yes; an inspector, a test run or code to evaluate, no. */
+/**
+ * Flags of this process that the child needs too: loader hooks, yes; an inspector, a test run or code to evaluate, no.
+ */
 function childArguments(flags: readonly string[]): string[] {
   const kept: string[] = [];
   for (let i = 0; i < flags.length; i++) {

@@ -103,7 +103,8 @@ export class RecordReader {
 
   /** Begins with the block at `offset`. @throws InvariantError  it lies outside the memory */
   begin(offset: number, usedBytes: number): void {
-    assertInvariant(offset % 8 === 0 && offset + usedBytes <= this.#memoryBytes, 'block of records lies outside the memory');
+    assertInvariant(offset % 8 === 0 && offset + usedBytes <= this.#memoryBytes,
+      'block of records lies outside the memory');
     this.#at = offset;
     this.#end = offset + usedBytes;
   }

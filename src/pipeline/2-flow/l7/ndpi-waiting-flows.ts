@@ -1,6 +1,7 @@
 /**
  * Flow records that wait for the verdict on their conversation, in the order in which they came, in chunks of a ring.
- * A record is handed on only when all before it are; the ring's size is fixed, so the owner must resolve the oldest in time.
+ * A record is handed on only when all before it are; the ring's size is fixed, so the owner must resolve the oldest in
+ * time.
  */
 import { assertInvariant } from '#base';
 import { copyRows, createFlowBatch, type Dictionaries, type FlowBatch } from '../flow-batch.ts';
@@ -101,7 +102,11 @@ export class WaitingFlows {
     return count;
   }
 
-  /** Visits the conversations that the oldest `rowsMax` rows wait for. @param startedMs only rows that began to wait by then */
+  /**
+   * Visits the conversations that the oldest `rowsMax` rows wait for.
+   *
+   * @param startedMs  only rows that began to wait by then
+   */
   forEachOldest(rowsMax: number, startedMs: number, visit: (conversation: number) => void): void {
     let seen = 0;
     for (let i = 0; i < this.#used && seen < rowsMax; i++) {

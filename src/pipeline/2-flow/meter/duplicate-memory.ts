@@ -61,7 +61,7 @@ export class DuplicateMemory {
         low ^= low >>> 13;
       }
     }
-    if (words[from + header.hFragment] === header.fragmentLater) {
+    if (fragmentOffset !== 0) {
       // The fragments of one datagram differ in their offset alone.
       if (identification === 0) return false;
       low = mix(low, fragmentOffset);

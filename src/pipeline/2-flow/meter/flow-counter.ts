@@ -13,6 +13,7 @@ import * as table from './flow-table.ts';
 import * as header from './header-slab.ts';
 import type { HeaderSlab } from './header-slab.ts';
 import { isFromInitiator } from './initiator.ts';
+import { parameter, stateIdle, stateListing, stateNextExpiry, stateOctets, type MeterMemory } from './meter-memory.ts';
 
 /** IANA "flowEndReason" (RFC 5102 §5.11.3). */
 export const flowEndReason = { idle: 1, active: 2, endSeen: 3, forced: 4, lackOfResources: 5 } as const;
@@ -38,7 +39,6 @@ export type FlowCounterOptions = {
 
 export class FlowCounter {
   packetCount = 0;
-  octetCount = 0;
   flowCount = 0;
   /** Flows ended because the table was full. */
   endedForRoomCount = 0;
@@ -51,27 +51,41 @@ export class FlowCounter {
   readonly #idleMicroseconds: number;
   readonly #lingerMicroseconds: number;
   readonly #listingMicroseconds: number;
-  #clock = -Infinity;
-  /** Time before which no flow can be over. */
-  #nextExpiry = -Infinity;
+  readonly #memory: MeterMemory;
+  /** Shared with the kernel; the time before which no flow can be over is in it. */
+  readonly #state: Float64Array;
   /** Whether the packet that `#find` was last asked for goes from initiator to responder. */
   #forward = true;
 
   /**
-   * @param slab   headers of the packets to count; read only
+   * @param slab   headers of the packets to count
    * @param out    ended flows are appended here
    * @param flush  called when `out` is full; empties it
    */
-  constructor(options: FlowCounterOptions, slab: HeaderSlab, out: FlowBatch, flush: () => void) {
+  constructor(options: FlowCounterOptions, memory: MeterMemory, slab: HeaderSlab, out: FlowBatch, flush: () => void) {
+    this.#memory = memory;
+    this.#state = memory.state;
     this.#slab = slab;
     this.#home = options.home;
-    this.#flows = new table.FlowTable(options.openFlowsMax);
+    this.#flows = new table.FlowTable(options.openFlowsMax, memory);
     this.#out = out;
     this.#flush = flush;
     this.#activeMicroseconds = options.activeTimeoutMs * 1000;
     this.#idleMicroseconds = options.idleTimeoutMs * 1000;
     this.#lingerMicroseconds = options.lingerMs * 1000;
     this.#listingMicroseconds = Math.min(listingMicrosecondsMax, this.#idleMicroseconds / 16);
+    this.#state[stateNextExpiry] = -Infinity;
+    this.#state[stateIdle] = this.#idleMicroseconds;
+    this.#state[stateListing] = this.#listingMicroseconds;
+    const { parameters } = memory;
+    parameters[parameter.records] = this.#flows.words.byteOffset;
+    parameters[parameter.heads] = this.#flows.heads.byteOffset;
+    parameters[parameter.openList] = this.#flows.open.byteOffset;
+  }
+
+  /** IP length of the packets counted. */
+  get octetCount(): number {
+    return this.#state[stateOctets] as number;
   }
 
   /** Flows open now. */
@@ -80,90 +94,77 @@ export class FlowCounter {
   }
 
   /**
-   * Counts packets, in the order given.
+   * Counts packets, in the order given: the usual ones in the kernel, the others here; without a kernel all are.
    *
-   * Arrays are held in locals over the loop, and the usual case (the first record of the hash chain is the packet's flow
-   * and goes on) is decided here without a call: measured 75 → 45 ns a packet.
-   *
-   * @param slots  [slotCount] slots of the slab
+   * @param slots  [slotCount] slots of the slab, in the kernel's list of ready slots; they are free afterwards
    */
   count(slots: Uint32Array, slotCount: number): void {
-    const { words: headers, doubles: headerDoubles } = this.#slab;
-    const flows = this.#flows;
-    const idleMicroseconds = this.#idleMicroseconds;
-    const activeMicroseconds = this.#activeMicroseconds;
-    const listingMicroseconds = this.#listingMicroseconds;
-    let { words, doubles, heads } = flows;
-    let octetCount = 0;
+    const { kernel, parameters } = this.#memory;
     for (let i = 0; i < slotCount; i++) {
-      const slot = slots[i] as number;
-      const from = slot * header.headerWords;
-      const time = headerDoubles[slot * header.headerDoubles + header.hTime] as number;
-      if (time > this.#clock) {
-        this.#clock = time;
-        if (time > this.#nextExpiry) this.#expire();
+      if (kernel !== undefined) {
+        parameters[parameter.headMask] = this.#flows.headMask;
+        i = kernel.countPackets(i, slotCount);
+        if (i === slotCount) break;
       }
-      const ports = flowPorts(headers, from);
-      const hash = hashConversation(headers, from, ports);
-      let index = heads[hash & (heads.length - 1)] as number;
-      let direction = 0;
-      if (index !== table.none) {
-        const at = index * table.recordWords;
-        const doubleAt = index * table.recordDoubles;
-        if (words[at + table.wHash] === hash && words[at + table.wProtocol] === headers[from + header.hProtocol] && doubles[doubleAt + table.dClosed] === Infinity &&
-          time - (doubles[doubleAt + table.dEnd] as number) <= idleMicroseconds &&
-          time - (doubles[doubleAt + table.dStart] as number) <= activeMicroseconds) {
-          const recordPorts = words[at + table.wPorts] as number;
-          if (recordPorts === ports && sameAddresses(words, at, headers, from + header.hSource, from + header.hDestination)) {
-            if (((words[at + table.wSeen] as number) & table.seenInitiator) !== 0 &&
-              (words[at + table.wClassOfService] as number) >>> 8 === headers[from + header.hClassOfService] &&
-              words[at + table.wInterface] === headers[from + header.hInterface]) direction = 1;
-          } else if (recordPorts === ((ports << 16) | (ports >>> 16)) >>> 0 &&
-            sameAddresses(words, at, headers, from + header.hDestination, from + header.hSource)) direction = 2;
-        }
-      }
-      if (direction === 0) {
-        index = this.#find(slot, hash, ports, time);
-        direction = this.#forward ? 1 : 2;
-        ({ words, doubles, heads } = flows);
-      }
-      const at = index * table.recordWords;
-      const doubleAt = index * table.recordDoubles;
-      if (time < (doubles[doubleAt + table.dStart] as number)) doubles[doubleAt + table.dStart] = time;
-      if (time > (doubles[doubleAt + table.dEnd] as number)) doubles[doubleAt + table.dEnd] = time;
-      const packetOctets = headers[from + header.hOctets] as number;
-      octetCount += packetOctets;
-      const flags = headers[from + header.hTcpFlags] as number;
-      let seen = words[at + table.wSeen] as number;
-      if (direction === 1) {
-        doubles[doubleAt + table.dInitiatorOctets] = (doubles[doubleAt + table.dInitiatorOctets] as number) + packetOctets;
-        doubles[doubleAt + table.dInitiatorPackets] = (doubles[doubleAt + table.dInitiatorPackets] as number) + 1;
-        if ((seen & table.seenInitiator) === 0) this.#noteInitiator(at, from);
-        seen |= table.seenInitiator | ((flags & tcpFin) << table.finToInitiatorFin);
-        words[at + table.wTcpFlags] = (words[at + table.wTcpFlags] as number) | (flags << 16);
-      } else {
-        doubles[doubleAt + table.dResponderOctets] = (doubles[doubleAt + table.dResponderOctets] as number) + packetOctets;
-        doubles[doubleAt + table.dResponderPackets] = (doubles[doubleAt + table.dResponderPackets] as number) + 1;
-        if ((seen & table.seenResponder) === 0) {
-          words[at + table.wClassOfService] = (words[at + table.wClassOfService] as number) | (headers[from + header.hClassOfService] as number);
-        }
-        seen |= table.seenResponder | ((flags & tcpFin) << table.finToResponderFin);
-        words[at + table.wTcpFlags] = (words[at + table.wTcpFlags] as number) | flags;
-      }
-      words[at + table.wSeen] = seen;
-      if ((flags & (tcpFin | tcpRst)) !== 0) this.#closeIfOver(index, time, flags);
-      else if (time - (doubles[doubleAt + table.dListed] as number) >= listingMicroseconds) this.#list(index, time);
+      this.#countOne(slots[i] as number);
     }
     this.packetCount += slotCount;
-    this.octetCount += octetCount;
+  }
+
+  /** Counts any packet. */
+  #countOne(slot: number): void {
+    const { words: headers, doubles: headerDoubles } = this.#slab;
+    const { words, doubles } = this.#flows;
+    const from = slot * header.headerWords;
+    headers[from + header.hState] = header.slotFree;
+    const time = headerDoubles[slot * header.headerDoubles + header.hTime] as number;
+    if (time > (this.#state[stateNextExpiry] as number)) this.#expire(time);
+    const ports = flowPorts(headers, from);
+    const index = this.#find(slot, hashConversation(headers, from, ports), ports, time);
+    const at = index * table.recordWords;
+    const doubleAt = index * table.recordDoubles;
+    const octets = headers[from + header.hOctets] as number;
+    const flags = headers[from + header.hTcpFlags] as number;
+    const seen = words[at + table.wSeen] as number;
+    this.#state[stateOctets] = (this.#state[stateOctets] as number) + octets;
+    if (time >= (doubles[doubleAt + table.dEnd] as number)) {
+      doubles[doubleAt + table.dEnd] = time;
+      doubles[doubleAt + table.dOver] = Math.min(time + this.#idleMicroseconds, doubles[doubleAt + table.dCut] as number);
+    } else {
+      this.#noteLate(index, time);
+    }
+    if (this.#forward) {
+      doubles[doubleAt + table.dInitiatorOctets] = (doubles[doubleAt + table.dInitiatorOctets] as number) + octets;
+      doubles[doubleAt + table.dInitiatorPackets] = (doubles[doubleAt + table.dInitiatorPackets] as number) + 1;
+      if ((seen & table.seenInitiator) === 0) this.#noteInitiator(at, from);
+      words[at + table.wSeen] = seen | table.seenInitiator | (flags << table.initiatorFlagsShift);
+    } else {
+      doubles[doubleAt + table.dResponderOctets] = (doubles[doubleAt + table.dResponderOctets] as number) + octets;
+      doubles[doubleAt + table.dResponderPackets] = (doubles[doubleAt + table.dResponderPackets] as number) + 1;
+      if ((seen & table.seenResponder) === 0) words[at + table.wReverseClass] = (headers[from + header.hInterfaceClass] as number) & 255;
+      words[at + table.wSeen] = seen | table.seenResponder | (flags << table.responderFlagsShift);
+    }
+    if ((flags & (tcpFin | tcpRst)) !== 0) this.#closeIfOver(index, time, flags);
+    else if (time - (doubles[doubleAt + table.dListed] as number) >= this.#listingMicroseconds) this.#list(index, time);
+  }
+
+  /** A packet from before the flow's last one. */
+  #noteLate(index: number, time: number): void {
+    const { doubles } = this.#flows;
+    const at = index * table.recordDoubles;
+    if (time >= (doubles[at + table.dStart] as number)) return;
+    doubles[at + table.dStart] = time;
+    if (doubles[at + table.dClosed] !== Infinity) return;
+    const cut = time + this.#activeMicroseconds;
+    doubles[at + table.dCut] = cut;
+    if (cut < (doubles[at + table.dOver] as number)) doubles[at + table.dOver] = cut;
   }
 
   /** Keeps what only the initiator's first packet tells. */
   #noteInitiator(at: number, from: number): void {
     const { words } = this.#flows;
     const headers = this.#slab.words;
-    words[at + table.wClassOfService] = (words[at + table.wClassOfService] as number) | ((headers[from + header.hClassOfService] as number) << 8);
-    words[at + table.wInterface] = headers[from + header.hInterface] as number;
+    words[at + table.wInterfaceClass] = headers[from + header.hInterfaceClass] as number;
     words[at + table.wIcmp] = headers[from + header.hIcmp] as number;
   }
 
@@ -172,16 +173,17 @@ export class FlowCounter {
     const flows = this.#flows;
     const doubleAt = index * table.recordDoubles;
     if (flows.doubles[doubleAt + table.dClosed] !== Infinity) return;
-    const bothFin = table.seenInitiatorFin | table.seenResponderFin;
     const seen = flows.words[index * table.recordWords + table.wSeen] as number;
-    if ((flags & tcpRst) === 0 && (seen & bothFin) !== bothFin) {
+    const isFinBothWays = ((seen >>> table.initiatorFlagsShift) & (seen >>> table.responderFlagsShift) & tcpFin) !== 0;
+    if ((flags & tcpRst) === 0 && !isFinBothWays) {
       this.#list(index, time);
       return;
     }
     flows.doubles[doubleAt + table.dClosed] = time;
+    flows.doubles[doubleAt + table.dCut] = flows.doubles[doubleAt + table.dOver] = -Infinity;
     flows.remove(flows.open, index);
     flows.append(flows.closed, index);
-    this.#nextExpiry = Math.min(this.#nextExpiry, time + this.#lingerMicroseconds);
+    this.#expireBy(time + this.#lingerMicroseconds);
   }
 
   /** Moves a flow that goes on to the end of its list. */
@@ -206,7 +208,7 @@ export class FlowCounter {
     const protocol = headers[from + header.hProtocol] as number;
     // 0: no flow of the conversation, 1: one with this packet's direction, 2: one with the opposite direction.
     let known = 0;
-    let index = flows.heads[hash & (flows.heads.length - 1)] as number;
+    let index = flows.heads[hash & flows.headMask] as number;
     while (index !== table.none) {
       const words = flows.words;
       const at = index * table.recordWords;
@@ -251,8 +253,7 @@ export class FlowCounter {
     const at = index * table.recordWords;
     if (((words[at + table.wSeen] as number) & table.seenInitiator) === 0) return true;
     if (this.#flows.doubles[index * table.recordDoubles + table.dClosed] !== Infinity) return true;
-    return (words[at + table.wClassOfService] as number) >>> 8 === headers[from + header.hClassOfService] &&
-      words[at + table.wInterface] === headers[from + header.hInterface];
+    return words[at + table.wInterfaceClass] === headers[from + header.hInterfaceClass];
   }
 
   /** The reason why a flow cannot take this packet any more, or 0. */
@@ -277,7 +278,7 @@ export class FlowCounter {
     const flows = this.#flows;
     if (flows.isFull) {
       this.endedForRoomCount++;
-      const oldest = flows.closed.oldest !== table.none ? flows.closed.oldest : flows.open.oldest;
+      const oldest = flows.closed[table.oldest] !== table.none ? flows.closed[table.oldest] : flows.open[table.oldest];
       this.#endFlow(oldest, flowEndReason.lackOfResources);
     }
     const index = flows.allocate();
@@ -291,61 +292,75 @@ export class FlowCounter {
       words[at + table.wSource + i] = headers[source + i] as number;
       words[at + table.wDestination + i] = headers[destination + i] as number;
     }
-    const sourceMac = from + (this.#forward ? header.hSourceMac : header.hDestinationMac);
-    const destinationMac = from + (this.#forward ? header.hDestinationMac : header.hSourceMac);
-    for (let i = 0; i < 2; i++) {
-      words[at + table.wSourceMac + i] = headers[sourceMac + i] as number;
-      words[at + table.wDestinationMac + i] = headers[destinationMac + i] as number;
-    }
+    this.#keepMacs(at, from);
     words[at + table.wPorts] = ports;
     words[at + table.wProtocol] = protocol;
-    words[at + table.wInterface] = headers[from + header.hInterface] as number;
-    words[at + table.wTcpFlags] = 0;
-    words[at + table.wClassOfService] = 0;
+    words[at + table.wInterfaceClass] = (headers[from + header.hInterfaceClass] as number) & (this.#forward ? 0xffffffff : 0xffffff00);
+    words[at + table.wReverseClass] = 0;
     words[at + table.wSeen] = 0;
     words[at + table.wIcmp] = headers[from + header.hIcmp] as number;
     words[at + table.wVlan] = headers[from + header.hVlan] as number;
     const doubleAt = index * table.recordDoubles;
-    flows.doubles.fill(0, doubleAt, doubleAt + 6);
-    flows.doubles[doubleAt + table.dStart] = time;
-    flows.doubles[doubleAt + table.dEnd] = time;
-    flows.doubles[doubleAt + table.dClosed] = Infinity;
+    const { doubles } = flows;
+    doubles.fill(0, doubleAt, doubleAt + table.dListed);
+    doubles[doubleAt + table.dStart] = doubles[doubleAt + table.dEnd] = time;
+    doubles[doubleAt + table.dCut] = time + this.#activeMicroseconds;
+    doubles[doubleAt + table.dClosed] = Infinity;
     flows.doubles[doubleAt + table.dListed] = time;
     flows.link(index, hash);
     flows.append(flows.open, index);
-    this.#nextExpiry = Math.min(this.#nextExpiry, time + this.#idleMicroseconds);
+    this.#expireBy(time + this.#idleMicroseconds);
     return index;
   }
 
-  /** Ends the flows that no packet at or after the clock can belong to. */
-  #expire(): void {
+  /** Link addresses of the flow's two sides, from a packet of either. */
+  #keepMacs(at: number, from: number): void {
+    const { words } = this.#flows;
+    const headers = this.#slab.words;
+    const first = headers[from + header.hMacs] as number;
+    const second = headers[from + header.hMacs + 1] as number;
+    const sender = this.#forward ? table.wSourceMac : table.wDestinationMac;
+    const receiver = this.#forward ? table.wDestinationMac : table.wSourceMac;
+    words[at + receiver] = first >>> 16;
+    words[at + receiver + 1] = ((first << 16) | (second >>> 16)) >>> 0;
+    words[at + sender] = second & 0xffff;
+    words[at + sender + 1] = headers[from + header.hMacs + 2] as number;
+  }
+
+  /** A flow may be over at this time. */
+  #expireBy(time: number): void {
+    this.#state[stateNextExpiry] = Math.min(this.#state[stateNextExpiry] as number, time);
+  }
+
+  /** Ends the flows that no packet at this time or later can belong to. */
+  #expire(time: number): void {
     const flows = this.#flows;
-    const closedBefore = this.#clock - this.#lingerMicroseconds;
-    const idleBefore = this.#clock - this.#idleMicroseconds;
-    let index = flows.closed.oldest;
+    const closedBefore = time - this.#lingerMicroseconds;
+    const idleBefore = time - this.#idleMicroseconds;
+    let index = flows.closed[table.oldest];
     while (index !== table.none && (flows.doubles[index * table.recordDoubles + table.dClosed] as number) < closedBefore) {
       this.#endFlow(index, flowEndReason.endSeen);
-      index = flows.closed.oldest;
+      index = flows.closed[table.oldest];
     }
-    index = flows.open.oldest;
+    index = flows.open[table.oldest];
     while (index !== table.none && (flows.doubles[index * table.recordDoubles + table.dEnd] as number) < idleBefore) {
       this.#endFlow(index, flowEndReason.idle);
-      index = flows.open.oldest;
+      index = flows.open[table.oldest];
     }
     const { closed, open } = flows;
-    const nextClosed = closed.oldest === table.none ? Infinity
-      : (flows.doubles[closed.oldest * table.recordDoubles + table.dClosed] as number) + this.#lingerMicroseconds;
-    const nextIdle = open.oldest === table.none ? Infinity
-      : (flows.doubles[open.oldest * table.recordDoubles + table.dEnd] as number) + this.#idleMicroseconds;
-    this.#nextExpiry = Math.min(nextClosed, nextIdle);
+    const nextClosed = closed[table.oldest] === table.none ? Infinity
+      : (flows.doubles[closed[table.oldest] * table.recordDoubles + table.dClosed] as number) + this.#lingerMicroseconds;
+    const nextIdle = open[table.oldest] === table.none ? Infinity
+      : (flows.doubles[open[table.oldest] * table.recordDoubles + table.dEnd] as number) + this.#idleMicroseconds;
+    this.#state[stateNextExpiry] = Math.min(nextClosed, nextIdle);
   }
 
   /** Ends all flows: those whose end was seen say so, the others were forced. The clock starts anew. */
   endAll(): void {
     const flows = this.#flows;
-    while (flows.closed.oldest !== table.none) this.#endFlow(flows.closed.oldest, flowEndReason.endSeen);
-    while (flows.open.oldest !== table.none) this.#endFlow(flows.open.oldest, flowEndReason.forced);
-    this.#clock = this.#nextExpiry = -Infinity;
+    while (flows.closed[table.oldest] !== table.none) this.#endFlow(flows.closed[table.oldest], flowEndReason.endSeen);
+    while (flows.open[table.oldest] !== table.none) this.#endFlow(flows.open[table.oldest], flowEndReason.forced);
+    this.#state[stateNextExpiry] = -Infinity;
   }
 
   #endFlow(index: number, reason: number): void {

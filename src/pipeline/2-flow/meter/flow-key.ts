@@ -22,32 +22,29 @@ export function flowPorts(words: Uint32Array, at: number): number {
 
 /** Hash of a conversation, the same for both directions. @param ports  as `flowPorts` gave them */
 export function hashConversation(words: Uint32Array, at: number, ports: number): number {
-  let source = Math.imul(ports >>> 16, 0x9e3779b1);
-  let destination = Math.imul(ports & 0xffff, 0x9e3779b1);
   const protocol = words[at + header.hProtocol] as number;
+  let source = Math.imul(ports >>> 16, 0x9e3779b1) ^ (words[at + header.hSource + 3] as number);
+  let destination = Math.imul(ports & 0xffff, 0x9e3779b1) ^ (words[at + header.hDestination + 3] as number);
   if (protocol >>> 8 === 6) {
-    for (let i = 0; i < 3; i++) {
-      source = Math.imul(source ^ (words[at + header.hSource + i] as number), 0x85ebca6b);
-      destination = Math.imul(destination ^ (words[at + header.hDestination + i] as number), 0x85ebca6b);
-      source ^= source >>> 15;
-      destination ^= destination >>> 15;
-    }
+    source ^= Math.imul(words[at + header.hSource] as number, 0x85ebca6b) ^ Math.imul(words[at + header.hSource + 1] as number, 0x2c1b3c6d) ^
+      Math.imul(words[at + header.hSource + 2] as number, 0x297a2d39);
+    destination ^= Math.imul(words[at + header.hDestination] as number, 0x85ebca6b) ^
+      Math.imul(words[at + header.hDestination + 1] as number, 0x2c1b3c6d) ^ Math.imul(words[at + header.hDestination + 2] as number, 0x297a2d39);
   }
-  source = Math.imul(source ^ (words[at + header.hSource + 3] as number), 0xc2b2ae35);
-  destination = Math.imul(destination ^ (words[at + header.hDestination + 3] as number), 0xc2b2ae35);
-  source ^= source >>> 16;
-  destination ^= destination >>> 16;
-  const sum = Math.imul((source + destination) ^ protocol, 0x27d4eb2f);
+  source = Math.imul(source ^ (source >>> 15), 0xc2b2ae35);
+  destination = Math.imul(destination ^ (destination >>> 15), 0xc2b2ae35);
+  const sum = Math.imul(((source ^ (source >>> 16)) + (destination ^ (destination >>> 16))) ^ protocol, 0x27d4eb2f);
   return (sum ^ (sum >>> 15)) >>> 0;
 }
 
 /**
  * True when the record at word `at` has the slab's address at `source` as its source and that at `destination` as its
- * destination.
+ * destination. Both are of one IP version, so of IPv4 only the last word counts.
  */
 export function sameAddresses(records: Uint32Array, at: number, words: Uint32Array, source: number, destination: number): boolean {
-  return records[at + table.wSource + 3] === words[source + 3] && records[at + table.wDestination + 3] === words[destination + 3] &&
-    records[at + table.wSource + 2] === words[source + 2] && records[at + table.wDestination + 2] === words[destination + 2] &&
+  if (records[at + table.wSource + 3] !== words[source + 3] || records[at + table.wDestination + 3] !== words[destination + 3]) return false;
+  if ((records[at + table.wProtocol] as number) >>> 8 === 4) return true;
+  return records[at + table.wSource + 2] === words[source + 2] && records[at + table.wDestination + 2] === words[destination + 2] &&
     records[at + table.wSource + 1] === words[source + 1] && records[at + table.wDestination + 1] === words[destination + 1] &&
     records[at + table.wSource] === words[source] && records[at + table.wDestination] === words[destination];
 }

@@ -31,12 +31,13 @@ export function appendFlowRow(flows: table.FlowTable, index: number, reason: num
   columns.destinationTransportPort[row] = ports & 0xffff;
   columns.icmpTypeCodeIPv4[row] = protocol === protocolIcmp ? words[at + table.wIcmp] as number : 0;
   columns.icmpTypeCodeIPv6[row] = protocol === protocolIcmpV6 ? words[at + table.wIcmp] as number : 0;
-  columns.ipClassOfService[row] = (words[at + table.wClassOfService] as number) >>> 8;
-  columns.reverseIpClassOfService[row] = (words[at + table.wClassOfService] as number) & 255;
-  columns.tcpControlBits[row] = (words[at + table.wTcpFlags] as number) >>> 16;
-  columns.reverseTcpControlBits[row] = (words[at + table.wTcpFlags] as number) & 0xffff;
+  const seen = words[at + table.wSeen] as number;
+  columns.ipClassOfService[row] = (words[at + table.wInterfaceClass] as number) & 255;
+  columns.ingressInterface[row] = (words[at + table.wInterfaceClass] as number) >>> 8;
+  columns.reverseIpClassOfService[row] = words[at + table.wReverseClass] as number;
+  columns.tcpControlBits[row] = (seen >>> table.initiatorFlagsShift) & table.tcpFlagsMask;
+  columns.reverseTcpControlBits[row] = (seen >>> table.responderFlagsShift) & table.tcpFlagsMask;
   columns.flowEndReason[row] = reason;
-  columns.ingressInterface[row] = words[at + table.wInterface] as number;
   columns.vlanId[row] = words[at + table.wVlan] as number;
   for (let i = 0; i < 2; i++) {
     columns.sourceMacAddress[row * 2 + i] = words[at + table.wSourceMac + i] as number;

@@ -1,7 +1,7 @@
 /**
  * Reads IPv4 (RFC 791), IPv6 (RFC 8200), TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260) and ICMP (RFC 792, 4443)
  * headers of a packet batch into a HeaderSlab. Lengths are the IP header's own, never the captured ones.
- * It never reads a byte behind the transport header.
+ * It reads no byte behind the transport header.
  */
 import { Counts, mappedWord, type ProblemCode } from '#base';
 import { noLinkHeader, type PacketBatch } from '#capture';
@@ -9,11 +9,16 @@ import type { DuplicateMemory } from './duplicate-memory.ts';
 import type { FragmentCache } from './fragment-cache.ts';
 import * as header from './header-slab.ts';
 import type { HeaderSlab } from './header-slab.ts';
+import { KernelInput } from './kernel-input.ts';
+import { parameter, type MeterMemory } from './meter-memory.ts';
 
 /** IPv6 extension headers walked over before the chain is taken to be an attack (RFC 8200 §4 names five kinds). */
 const extensionHeadersMax = 8;
 
 export type HeaderParserOptions = {
+  readonly memory: MeterMemory;
+  /** Rows of one call of `parse` at most. */
+  readonly rowsMax: number;
   readonly slab: HeaderSlab;
   readonly fragments: FragmentCache;
   /** Absent: copies are metered as packets. */
@@ -24,6 +29,8 @@ export class HeaderParser {
   readonly rejected = new Counts<ProblemCode>();
   /** Later fragments metered with ports 0 because their first fragment was not seen. */
   unresolvedFragmentCount = 0;
+  readonly #memory: MeterMemory;
+  readonly #input: KernelInput;
   readonly #slab: HeaderSlab;
   readonly #fragments: FragmentCache;
   readonly #duplicates: DuplicateMemory | undefined;
@@ -32,8 +39,12 @@ export class HeaderParser {
   /** Offset of the transport header of the packet read last, and end of its captured bytes. */
   #transport = 0;
   #end = 0;
+  /** State that the slot of the packet read last gets. */
+  #state: number = header.slotWhole;
 
   constructor(options: HeaderParserOptions) {
+    this.#memory = options.memory;
+    this.#input = new KernelInput(options.memory, options.rowsMax);
     this.#slab = options.slab;
     this.#fragments = options.fragments;
     this.#duplicates = options.duplicates;
@@ -42,9 +53,10 @@ export class HeaderParser {
   /**
    * Reads rows [first, end) of a batch into slots.
    *
-   * The lowest free slots are taken; at least `end - first` must be free, and whoever is done with one clears `hTaken`.
+   * The usual packets are read by the kernel, the others here; without a kernel all are. The lowest free slots are taken;
+   * at least `end - first` must be free, and whoever is done with one clears `hState`.
    *
-   * @param slots  [end - first] the filled slots, in the order of the packets; overwritten
+   * @param slots  [rowsMax] the kernel's list of slots: the filled slots, in the order of the packets; overwritten
    * @returns how many slots were filled; rows that are not are counted in `rejected`
    */
   parse(packets: PacketBatch, first: number, end: number, slots: Uint32Array): number {
@@ -53,68 +65,83 @@ export class HeaderParser {
       this.#view.byteLength !== data.byteLength) {
       this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     }
-    const { words, doubles } = this.#slab;
-    const { networkOffset, networkBytes, ipVersion, timeMicroseconds, linkOffset, interfaceIndex, vlanId } = packets;
-    const view = this.#view;
-    const duplicates = this.#duplicates;
-    let slot = 0;
+    const { kernel, parameters } = this.#memory;
+    parameters[parameter.nextSlot] = 0;
     let filled = 0;
-    for (let row = first; row < end; row++) {
-      while (words[slot * header.headerWords + header.hTaken] === 1) slot++;
-      const to = slot * header.headerWords;
-      const at = networkOffset[row] as number;
-      const captured = networkBytes[row] as number;
-      let transport = at + 20;
-      // The usual case without a call: TCP or UDP over IPv4, no options, no fragment, whole headers captured.
-      const first32 = captured >= 40 && ipVersion[row] === 4 ? view.getUint32(at) : 0;
-      const octets = first32 & 0xffff;
-      const ttlProtocol = octets >= 28 && first32 >>> 24 === 0x45 && (view.getUint16(at + 6) & 0x3fff) === 0 ? view.getUint8(at + 9) : 0;
-      if (ttlProtocol === 17 || (ttlProtocol === 6 && octets >= 40)) {
-        words[to + header.hSource] = 0;
-        words[to + header.hSource + 1] = 0;
-        words[to + header.hSource + 2] = mappedWord;
-        words[to + header.hSource + 3] = view.getUint32(at + 12);
-        words[to + header.hDestination] = 0;
-        words[to + header.hDestination + 1] = 0;
-        words[to + header.hDestination + 2] = mappedWord;
-        words[to + header.hDestination + 3] = view.getUint32(at + 16);
-        words[to + header.hPorts] = view.getUint32(at + 20);
-        words[to + header.hProtocol] = 1024 + ttlProtocol;
-        words[to + header.hClassOfService] = (first32 >>> 16) & 255;
-        words[to + header.hOctets] = octets;
-        words[to + header.hTcpFlags] = ttlProtocol === 6 ? view.getUint16(at + 32) & 0x0fff : 0;
-        words[to + header.hIcmp] = 0;
-        words[to + header.hFragment] = header.fragmentNone;
-        words[to + header.hIdentification] = view.getUint16(at + 4);
-        this.#end = at + Math.min(captured, octets);
-        this.#fragmentOffset = 0;
-      } else {
-        const problem = ipVersion[row] === 4 ? this.#readIPv4(packets, row, slot) : this.#readIPv6(packets, row, slot);
-        if (problem !== undefined) {
-          this.rejected.add(problem);
-          continue;
+    let row = first;
+    while (row < end) {
+      const placedFirst = row;
+      const placedEnd = kernel === undefined ? end : this.#input.place(packets, row, end);
+      while (row < placedEnd) {
+        if (kernel !== undefined) {
+          row = placedFirst + kernel.readHeaders(row - placedFirst, placedEnd - placedFirst, filled);
+          filled = this.#keepOriginals(packets, slots, filled, parameters[parameter.filled] as number);
+          if (row === placedEnd) break;
         }
-        transport = this.#transport;
+        filled = this.#readRow(packets, row++, slots, filled);
       }
-      doubles[slot * header.headerDoubles + header.hTime] = timeMicroseconds[row] as number;
-      words[to + header.hInterface] = interfaceIndex[row] as number;
-      words[to + header.hVlan] = vlanId[row] as number;
-      words[to + header.hPacketRow] = row;
-      words[to + header.hTransport] = transport;
-      const link = linkOffset[row] as number;
-      const hasLink = link !== noLinkHeader;
-      words[to + header.hDestinationMac] = hasLink ? view.getUint16(link) : 0;
-      words[to + header.hDestinationMac + 1] = hasLink ? view.getUint32(link + 2) : 0;
-      words[to + header.hSourceMac] = hasLink ? view.getUint16(link + 6) : 0;
-      words[to + header.hSourceMac + 1] = hasLink ? view.getUint32(link + 8) : 0;
-      if (duplicates !== undefined && duplicates.isCopy(this.#slab, slot, view, transport, this.#end, this.#fragmentOffset)) {
-        this.rejected.add('duplicate');
-        continue;
-      }
-      words[to + header.hTaken] = 1;
-      slots[filled++] = slot;
     }
     return filled;
+  }
+
+  /** Reads any packet into the next free slot. @returns how many slots are filled now */
+  #readRow(packets: PacketBatch, row: number, slots: Uint32Array, filled: number): number {
+    const { words } = this.#slab;
+    const { parameters } = this.#memory;
+    let slot = parameters[parameter.nextSlot] as number;
+    while (words[slot * header.headerWords + header.hState] !== header.slotFree) slot++;
+    parameters[parameter.nextSlot] = slot;
+    const problem = packets.ipVersion[row] === 4 ? this.#readIPv4(packets, row, slot) : this.#readIPv6(packets, row, slot);
+    if (problem !== undefined) {
+      this.rejected.add(problem);
+      return filled;
+    }
+    this.#readLink(packets, row, slot);
+    if (this.#isCopy(packets, slot, this.#fragmentOffset)) return filled;
+    words[slot * header.headerWords + header.hState] = this.#state;
+    slots[filled] = slot;
+    return filled + 1;
+  }
+
+  /** Takes copies out of the slots [first, end) that the kernel filled. @returns how many slots are filled now */
+  #keepOriginals(packets: PacketBatch, slots: Uint32Array, first: number, end: number): number {
+    if (this.#duplicates === undefined) return end;
+    const { words } = this.#slab;
+    let filled = first;
+    for (let i = first; i < end; i++) {
+      const slot = slots[i] as number;
+      if (this.#isCopy(packets, slot, 0)) {
+        words[slot * header.headerWords + header.hState] = header.slotFree;
+        this.#memory.parameters[parameter.nextSlot] = 0;
+      } else {
+        slots[filled++] = slot;
+      }
+    }
+    return filled;
+  }
+
+  #isCopy(packets: PacketBatch, slot: number, fragmentOffset: number): boolean {
+    if (this.#duplicates === undefined) return false;
+    const { words } = this.#slab;
+    const at = slot * header.headerWords;
+    const row = words[at + header.hPacketRow] as number;
+    const end = (packets.networkOffset[row] as number) +
+      Math.min(packets.networkBytes[row] as number, words[at + header.hOctets] as number);
+    if (!this.#duplicates.isCopy(this.#slab, slot, this.#view, words[at + header.hTransport] as number, end, fragmentOffset)) return false;
+    this.rejected.add('duplicate');
+    return true;
+  }
+
+  #readLink(packets: PacketBatch, row: number, slot: number): void {
+    const { words } = this.#slab;
+    const view = this.#view;
+    const at = slot * header.headerWords;
+    words[at + header.hInterfaceClass] = ((packets.interfaceIndex[row] as number) << 8) | (words[at + header.hInterfaceClass] as number);
+    words[at + header.hVlan] = packets.vlanId[row] as number;
+    words[at + header.hPacketRow] = row;
+    words[at + header.hTransport] = this.#transport;
+    const link = packets.linkOffset[row] as number;
+    for (let i = 0; i < 3; i++) words[at + header.hMacs + i] = link === noLinkHeader ? 0 : view.getUint32(link + i * 4);
   }
 
   /** RFC 791 §3.1. */
@@ -135,7 +162,7 @@ export class HeaderParser {
     const to = slot * header.headerWords;
     slab.doubles[slot * header.headerDoubles + header.hTime] = packets.timeMicroseconds[packetRow] as number;
     words[to + header.hProtocol] = (4 << 8) | view.getUint8(at + 9);
-    words[to + header.hClassOfService] = view.getUint8(at + 1);
+    words[to + header.hInterfaceClass] = view.getUint8(at + 1);
     words[to + header.hOctets] = totalLength;
     words[to + header.hIdentification] = view.getUint16(at + 4);
     words[to + header.hSource] = words[to + header.hSource + 1] = 0;
@@ -163,7 +190,7 @@ export class HeaderParser {
     const { words } = slab;
     const to = slot * header.headerWords;
     slab.doubles[slot * header.headerDoubles + header.hTime] = packets.timeMicroseconds[packetRow] as number;
-    words[to + header.hClassOfService] = (view.getUint16(start) >>> 4) & 255;
+    words[to + header.hInterfaceClass] = (view.getUint16(start) >>> 4) & 255;
     words[to + header.hOctets] = payloadBytes + 40;
     words[to + header.hIdentification] = 0;
     for (let i = 0; i < 4; i++) {
@@ -208,7 +235,7 @@ export class HeaderParser {
     words[to + header.hPorts] = words[to + header.hTcpFlags] = words[to + header.hIcmp] = 0;
     this.#fragmentOffset = fragmentOffset;
     if (fragmentOffset !== 0) {
-      words[to + header.hFragment] = header.fragmentLater;
+      this.#state = header.slotLaterFragment;
       if (!this.#fragments.resolve(slab, slot)) this.unresolvedFragmentCount++;
       return;
     }
@@ -219,7 +246,7 @@ export class HeaderParser {
     } else if ((protocol === 1 || protocol === 58) && captured >= 2) {
       words[to + header.hIcmp] = view.getUint16(at);
     }
-    words[to + header.hFragment] = moreFragments ? header.fragmentFirst : header.fragmentNone;
+    this.#state = moreFragments ? header.slotFirstFragment : header.slotWhole;
     if (moreFragments) this.#fragments.remember(slab, slot);
   }
 }

@@ -240,6 +240,37 @@ test('property: any split of a capture gives the flows of the whole', () => {
   }), { numRuns: 20 });
 });
 
+test('property: the kernel and the readable code give the same flows, whatever the headers', () => {
+  const frames = [...simulateHome({ seed: 5, durationS: 60 })];
+  const changes = fc.array(fc.tuple(fc.nat({ max: frames.length - 1 }), fc.integer({ min: 12, max: 70 }), fc.nat({ max: 255 })), { maxLength: 400 });
+  fc.assert(fc.property(changes, fc.integer({ min: 1, max: 50 }), (mutations, openFlowsMax) => {
+    const mutated = frames.map((frame) => ({ ...frame, frame: frame.frame.slice() }));
+    for (const [at, offset, value] of mutations) {
+      const { frame } = mutated[at] as CapturedFrame;
+      if (offset < frame.length) frame[offset] = value;
+    }
+    const [kernel, readable] = (['wasm', 'none'] as const).map((kind) => {
+      const { flows, meter } = meterFrames(mutated, { kernel: kind, openFlowsMax }, 700);
+      return { flows, counts: JSON.stringify(meter.counts()) };
+    });
+    assert.ok((kernel?.flows.length ?? 0) > 20);
+    assert.deepEqual(kernel, readable);
+  }), { numRuns: 30 });
+});
+
+test('frames larger than the staging area, and link layers without addresses, reach the kernel whole', () => {
+  const frames = Array.from({ length: 1500 }, (_, i) => udp(1 + i * 0.001, camera, cloud, [i + 1, 2], 1400));
+  const { flows } = meterFrames(frames);
+  assert.equal(flows.length, 1500);
+  const batch = batchFrames(frames.slice(0, 3));
+  batch.linkOffset.fill(0xffffffff);
+  const macs: number[] = [];
+  const meter = new Meter({}, ({ columns, rowCount }) => void macs.push(...columns.sourceMacAddress.subarray(0, rowCount * 2)));
+  meter.add(batch);
+  meter.end();
+  assert.deepEqual(macs, [0, 0, 0, 0, 0, 0]);
+});
+
 test('property: packets and octets are conserved under any disorder, any limits', () => {
   const frames = [...simulateHome({ seed: 11, durationS: 120 })];
   const options = fc.record({

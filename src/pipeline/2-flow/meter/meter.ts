@@ -8,9 +8,12 @@ import { createDictionaries, createFlowBatch, type Dictionaries, type FlowBatch 
 import type { EmitFlows } from '../l7/namer.ts';
 import { DuplicateMemory } from './duplicate-memory.ts';
 import { FlowCounter } from './flow-counter.ts';
+import { FlowTable } from './flow-table.ts';
 import { FragmentCache } from './fragment-cache.ts';
 import { HeaderParser } from './header-parser.ts';
-import { createHeaderSlab, headerWords, hTaken, type HeaderSlab } from './header-slab.ts';
+import { createHeaderSlab, headerSlabBytes, type HeaderSlab } from './header-slab.ts';
+import { KernelInput } from './kernel-input.ts';
+import { MeterMemory, parameter, type KernelKind } from './meter-memory.ts';
 import { ReorderWindow } from './reorder-window.ts';
 
 export type MeterOptions = {
@@ -26,6 +29,8 @@ export type MeterOptions = {
   readonly reorderPacketsMax: number;
   /** Copies of a packet within this time are rejected as `duplicate`; 0 keeps them. */
   readonly duplicateWindowMs: number;
+  /** Who runs the inner loops; the flows are the same. */
+  readonly kernel: KernelKind;
 };
 
 export const meterDefaults: MeterOptions = {
@@ -37,6 +42,7 @@ export const meterDefaults: MeterOptions = {
   reorderWindowMs: 1_000,
   reorderPacketsMax: limits.reorderPacketsMax,
   duplicateWindowMs: 5,
+  kernel: 'wasm',
 };
 
 /** Called with the packets just read, before the flows that they belong to can end. */
@@ -54,6 +60,9 @@ export type MeterCounts = {
   readonly flowsEndedForRoom: number;
 };
 
+/** A capture reader's window is twice its chunk. */
+const captureWindowBytes = limits.readChunkBytes * 2;
+
 export class Meter {
   readonly #emit: EmitFlows;
   readonly #observe: ObservePackets | undefined;
@@ -64,6 +73,7 @@ export class Meter {
   readonly #window: ReorderWindow;
   readonly #counter: FlowCounter;
   readonly #out: FlowBatch;
+  readonly #captureWindow: Uint8Array;
   #clockStepCount = 0;
 
   /**
@@ -75,10 +85,19 @@ export class Meter {
     this.#emit = emit;
     this.#observe = more.observe;
     const batchRows = limits.packetBatchRows;
-    this.#slab = createHeaderSlab(all.reorderPacketsMax + 2 * batchRows + 2);
-    this.#parsed = new Uint32Array(batchRows);
-    this.#ready = new Uint32Array(all.reorderPacketsMax + batchRows + 1);
+    const slotCount = all.reorderPacketsMax + 2 * batchRows + 2;
+    const memory = new MeterMemory(all.kernel, headerSlabBytes(slotCount) + slotCount * 8 + FlowTable.bytes(all.openFlowsMax) +
+      KernelInput.bytes(batchRows) + captureWindowBytes + 4096);
+    this.#captureWindow = memory.allocate(captureWindowBytes);
+    this.#slab = createHeaderSlab(slotCount, memory.allocate(headerSlabBytes(slotCount)));
+    this.#parsed = memory.words(batchRows);
+    this.#ready = memory.words(all.reorderPacketsMax + batchRows + 1);
+    memory.parameters[parameter.slab] = this.#slab.words.byteOffset;
+    memory.parameters[parameter.slots] = this.#parsed.byteOffset;
+    memory.parameters[parameter.ready] = this.#ready.byteOffset;
     this.#parser = new HeaderParser({
+      memory,
+      rowsMax: batchRows,
       slab: this.#slab,
       fragments: new FragmentCache(),
       duplicates: all.duplicateWindowMs > 0 ? new DuplicateMemory(all.duplicateWindowMs) : undefined,
@@ -89,7 +108,7 @@ export class Meter {
       stepMs: Math.max(all.idleTimeoutMs, all.reorderWindowMs),
     });
     this.#out = createFlowBatch(limits.flowBatchRows, more.dictionaries ?? createDictionaries());
-    this.#counter = new FlowCounter(all, this.#slab, this.#out, () => this.#flush());
+    this.#counter = new FlowCounter(all, memory, this.#slab, this.#out, () => this.#flush());
   }
 
   counts(): MeterCounts {
@@ -104,6 +123,15 @@ export class Meter {
       flowsEndedForRoom: this.#counter.endedForRoomCount,
     };
   }
+
+  /**
+   * Memory for a capture reader's window: packets that lie in it need not be copied for the kernel. It is the same memory
+   * each time, so one reader at a time may use it.
+   *
+   * @returns bytes, or undefined when so many are not to be had here
+   */
+  readonly allocateWindow = (bytes: number): Uint8Array | undefined =>
+    bytes <= captureWindowBytes ? this.#captureWindow.subarray(0, bytes) : undefined;
 
   /** Flows open now. */
   get openFlowCount(): number {
@@ -130,7 +158,7 @@ export class Meter {
     const parsedCount = this.#parser.parse(packets, first, end, parsed);
     this.#observe?.(packets, this.#slab, parsed, parsedCount);
     for (let taken = 0; taken < parsedCount; taken = this.#window.takenEnd) {
-      this.#count(this.#window.take(parsed, taken, parsedCount, this.#slab.doubles, this.#ready));
+      this.#counter.count(this.#ready, this.#window.take(parsed, taken, parsedCount, this.#slab.doubles, this.#ready));
       if (this.#window.takenEnd < parsedCount) {
         this.#clockStepCount++;
         this.#restart();
@@ -140,16 +168,8 @@ export class Meter {
 
   /** Counts what is held back and ends all flows. */
   #restart(): void {
-    this.#count(this.#window.restart(this.#ready));
+    this.#counter.count(this.#ready, this.#window.restart(this.#ready));
     this.#counter.endAll();
-  }
-
-  /** Counts the first slots of `#ready` and gives them back. */
-  #count(readyCount: number): void {
-    const ready = this.#ready;
-    this.#counter.count(ready, readyCount);
-    const { words } = this.#slab;
-    for (let i = 0; i < readyCount; i++) words[(ready[i] as number) * headerWords + hTaken] = 0;
   }
 
   #flush(): void {

@@ -1,0 +1,26 @@
+/** How verdicts are written, and old names. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { canonicalApplicationName, formatVerdict } from './ndpi-names.ts';
+
+const names = ['Unknown', 'FTP', 'TLS', 'Amazon'];
+
+test('a verdict is written as ndpiReader writes it', () => {
+  const write = (master: number, application: number): string =>
+    formatVerdict((master | (application << 16)) >>> 0, names);
+  assert.equal(write(0, 0), 'Unknown');
+  assert.equal(write(0, 3), 'Amazon');
+  assert.equal(write(2, 0), 'TLS');
+  assert.equal(write(2, 2), 'TLS');
+  assert.equal(write(2, 3), 'TLS.Amazon');
+  assert.equal(write(2, 0xffff), 'TLS.65535');
+});
+
+test('names of older versions become those of now', () => {
+  assert.equal(canonicalApplicationName('SSL.Amazon'), 'TLS.Amazon');
+  assert.equal(canonicalApplicationName('SSL'), 'TLS');
+  assert.equal(canonicalApplicationName('SSL_No_Cert'), 'TLS');
+  for (const name of ['', 'TLS.Amazon', 'DNS', 'SSLVPN', 'HTTP.SSL', 'Z39.50']) {
+    assert.equal(canonicalApplicationName(name), name);
+  }
+});

@@ -1,0 +1,173 @@
+/** What `natlens flows` writes: every format, the summary that balances, DNS queries and flows beside the simulator's truth. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { parsePrefix, parseAddress, isInPrefix } from '#base';
+import { writeHomeCapture, type HomeCapture } from '#sim';
+import { readRows, runLine, runNatlens, type FlowRow, type Ran } from '../support/natlens-process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'natlens-outputs-'));
+after(() => rmSync(folder, { recursive: true }));
+const run = (...args: string[]): Ran => runNatlens(args, { cwd: folder });
+const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+
+let home: HomeCapture;
+let flows: FlowRow[] = [];
+
+before(async () => {
+  home = await writeHomeCapture(join(folder, 'home.pcap'), { seed: 21, durationS: 300 });
+  const ran = run('flows', 'home.pcap', '-o', 'home.csv');
+  assert.equal(ran.status, 0, ran.stderr);
+  flows = readRows(read('home.csv'));
+});
+
+const sum = (rows: readonly FlowRow[], column: string): number =>
+  rows.reduce((total, row) => total + Number(row[column]), 0);
+
+/** Who named a flow is told anew when a file is read; everything else must come back as it was. */
+function withoutSource(csv: string): FlowRow[] {
+  return readRows(csv).map(({ applicationNameSource: _, ...rest }) => rest);
+}
+
+test('every format holds the same flows: read back, each gives the same CSV', () => {
+  for (const name of ['home.parquet', 'home.jsonl']) assert.equal(run('flows', 'home.pcap', '-o', name).status, 0);
+  const back = ['home.csv', 'home.parquet', 'home.jsonl'].map((name) => {
+    const ran = run('flows', name, '-o', `back-${name}.csv`, '--json');
+    assert.equal(ran.status, 0, ran.stderr);
+    const summary = JSON.parse(ran.stdout) as { records: number; importedFlows: number; rejected: object };
+    assert.deepEqual([summary.records, summary.importedFlows, summary.rejected], [flows.length, flows.length, {}]);
+    return read(`back-${name}.csv`);
+  });
+  assert.ok(back[1] === back[0]);
+  assert.ok(back[2] === back[0]);
+  assert.deepEqual(withoutSource(back[0] as string), withoutSource(read('home.csv')));
+});
+
+test('standard output is CSV, and the summary goes to standard error', () => {
+  const ran = run('flows', 'home.pcap', '-o', '-');
+  assert.equal(ran.status, 0);
+  assert.ok(ran.stdout === read('home.csv'));
+  assert.match(ran.stderr, /packets in .*: .* metered into/);
+  const json = run('flows', 'home.pcap', '-o', '-', '--json');
+  assert.equal((JSON.parse(json.stderr) as { flows: number }).flows, flows.length);
+});
+
+test('a reader that goes away ends the output quietly', () => {
+  for (const line of [
+    'natlens flows home.pcap -o - | head -1', 'cat home.pcap | natlens flows - -o - | head -1',
+    'natlens flows home.pcap | head -1', 'natlens flows --help | head -1', 'natlens --help | head -1',
+    'natlens flows home.pcap --json | head -1', 'natlens flows home.pcap -o - 2>/dev/null | true',
+  ]) {
+    const ran = runLine(`set -o pipefail; ${line}`, folder);
+    assert.equal(ran.status, 0, `${line}\n${ran.stderr}`);
+    assert.doesNotMatch(ran.stderr, /EPIPE|Error| {4}at /, line);
+  }
+});
+
+test('an output that cannot take the bytes: one sentence, exit code 3', () => {
+  for (const line of ['natlens flows home.pcap -o - > /dev/full', 'natlens flows home.pcap > /dev/full']) {
+    const ran = runLine(line, folder);
+    assert.equal(ran.status, 3, ran.stderr);
+    assert.match(ran.stderr, /^natlens: Writing standard output failed: [^\n]+\n$/);
+  }
+});
+
+test('nothing half written stays behind', () => {
+  const before = readdirSync(folder).sort();
+  assert.equal(run('flows', 'home.pcap', '-o', 'half.csv', '--dns', 'half.parquet').status, 2);
+  assert.equal(run('flows', 'home.pcap', '-o', 'half.parquet', '--dns', 'gone/half.csv').status, 2);
+  assert.equal(run('flows', 'home.pcap', 'home.csv', '--l7', 'ndpi', '-o', 'half.csv').status === 0, false);
+  assert.deepEqual(readdirSync(folder).sort(), before);
+});
+
+test('the summary balances: what came in was metered, taken over or rejected', () => {
+  type Summary = {
+    packets: number; records: number; meteredPackets: number; importedFlows: number; rejected: Record<string, number>;
+    flows: number; octets: number; seconds: number;
+  };
+  for (const inputs of [['home.pcap'], ['home.pcap', 'home.pcap'], ['home.csv'], ['home.pcap', 'home.csv', 'home.pcap']]) {
+    const ran = run('flows', ...inputs, '--json');
+    assert.equal(ran.status, 0, ran.stderr);
+    const summary = JSON.parse(ran.stdout) as Summary;
+    const rejected = Object.values(summary.rejected).reduce((total, count) => total + count, 0);
+    assert.equal(summary.packets + summary.records, summary.meteredPackets + summary.importedFlows + rejected);
+    assert.equal(summary.packets, home.packets * inputs.filter((name) => name === 'home.pcap').length);
+    assert.ok(summary.seconds > 0);
+    if (inputs.length > 1) continue;
+    assert.equal(summary.flows, flows.length);
+    if (inputs[0] === 'home.csv') continue;
+    assert.equal(summary.meteredPackets, sum(flows, 'initiatorPackets') + sum(flows, 'responderPackets'));
+    assert.equal(summary.octets, sum(flows, 'initiatorOctets') + sum(flows, 'responderOctets'));
+    assert.equal(summary.rejected['not-ip'], home.devices.reduce((total, device) => total + device.otherFrames, 0));
+  }
+});
+
+test('packets and bytes of every device, out and in, are the truth', () => {
+  for (const device of home.devices) {
+    const out = flows.filter((row) => row['sourceMacAddress'] === device.mac);
+    const back = flows.filter((row) => row['destinationMacAddress'] === device.mac);
+    assert.deepEqual({
+      outboundPackets: sum(out, 'initiatorPackets') + sum(back, 'responderPackets'),
+      inboundPackets: sum(out, 'responderPackets') + sum(back, 'initiatorPackets'),
+      outboundOctets: sum(out, 'initiatorOctets') + sum(back, 'responderOctets'),
+      inboundOctets: sum(out, 'responderOctets') + sum(back, 'initiatorOctets'),
+    }, {
+      outboundPackets: device.outboundPackets,
+      inboundPackets: device.inboundPackets,
+      outboundOctets: device.outboundOctets,
+      inboundOctets: device.inboundOctets,
+    }, device.deviceName);
+    const addresses = new Set(out.map((row) => row['sourceAddress']).filter((text) => !text?.startsWith('fe80:')));
+    for (const address of addresses) assert.ok([device.ipv4, device.ipv6].includes(address as string), address);
+  }
+});
+
+test('DNS queries are written one row each, as many per device as it sent', () => {
+  const ran = run('flows', 'home.pcap', '--dns', 'dns.csv', '--json');
+  assert.equal(ran.status, 0, ran.stderr);
+  const queries = readRows(read('dns.csv'));
+  assert.equal((JSON.parse(ran.stdout) as { dnsQueries: number }).dnsQueries, queries.length);
+  for (const device of home.devices) {
+    const own = queries.filter((row) => [device.ipv4, device.ipv6].includes(row['sourceAddress'] as string));
+    assert.equal(own.length, device.dnsQueries, device.deviceName);
+  }
+  assert.equal(queries.length, home.devices.reduce((total, device) => total + device.dnsQueries, 0));
+  for (const row of queries) {
+    assert.match(row['dnsQueryName'] ?? '', /^[a-z0-9.-]+\.[a-z]+$/);
+    assert.ok(Number(row['timeMilliseconds']) >= Number(flows[0]?.['flowStartMilliseconds']) - 300_000);
+    assert.equal(row['ipId'] === '', row['sourceAddress']?.includes(':'), 'IPv6 has no identification');
+  }
+});
+
+test('the timeouts bound the flows, and lose no packet', () => {
+  assert.equal(run('flows', 'home.pcap', '--active', '5', '--idle', '2.5', '-o', 'short.csv').status, 0);
+  const short = readRows(read('short.csv'));
+  assert.ok(short.length > flows.length);
+  for (const row of short) {
+    assert.ok(Number(row['flowEndMilliseconds']) - Number(row['flowStartMilliseconds']) <= 5000);
+  }
+  for (const column of ['Packets', 'Octets']) {
+    const total = (rows: FlowRow[]): number => sum(rows, `initiator${column}`) + sum(rows, `responder${column}`);
+    assert.equal(total(short), total(flows));
+  }
+});
+
+test('--home says which side is the initiator', () => {
+  const prefixes = ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24'];
+  const isInside = (text: string): boolean => prefixes.some((prefix) => {
+    const words = parseAddress(text);
+    return words !== undefined && isInPrefix(Uint32Array.from(words), 0, parsePrefix(prefix) as never);
+  });
+  const crossing = (rows: FlowRow[]): FlowRow[] => rows.filter((row) =>
+    isInside(row['sourceAddress'] as string) !== isInside(row['destinationAddress'] as string));
+  // By default the private side is inside; with the servers' networks as the home, it is theirs.
+  assert.ok(crossing(flows).every((row) => row['sourceAddress']?.startsWith('192.168.1.')));
+  assert.equal(run('flows', 'home.pcap', '-o', 'outside.csv', '--home', prefixes[0] as string,
+    prefixes.slice(1).join(',')).status, 0);
+  const turned = crossing(readRows(read('outside.csv')));
+  assert.ok(turned.length > 30);
+  assert.ok(turned.every((row) => isInside(row['sourceAddress'] as string)));
+  assert.equal(sum(turned, 'responderOctets'), sum(crossing(flows), 'initiatorOctets'));
+});
