@@ -128,7 +128,7 @@ function findLongFile({ path, text }: SourceFile): string[] {
 function findBadName({ path }: SourceFile): string[] {
   if (!/^(?:src|sim|test|bench|bin)\//.test(path) || !isCode(path)) return [];
   return path.split('/').flatMap((part) => {
-    const stem = part.replace(/(?:\.test)?\.(?:ts|cjs|mjs|js)$/, '');
+    const stem = part.replace(/(?:\.(?:test|bench|d))?\.(?:ts|cjs|mjs|js)$/, '');
     return /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(stem) ? [] : [`${part} is not kebab-case`];
   });
 }
@@ -197,7 +197,8 @@ export const rules: readonly Rule[] = [
   { name: 'telling-names', reason: 'a name that says nothing collects everything', find: findEmptyName },
   {
     name: 'erasable-types', reason: 'Node strips types, it does not compile them',
-    find: findPattern(unstrippable, 'code', (path) => path.endsWith('.ts')),
+    // Declarations alone are never run.
+    find: findPattern(unstrippable, 'code', (path) => path.endsWith('.ts') && !path.endsWith('.d.ts')),
   },
   {
     name: 'first-line-says-what', reason: 'whoever opens a file learns first what it is',

@@ -1,7 +1,9 @@
 /** `natlens flows` on what people hand it: captures in every wrapping, and files that are none, or not whole. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -47,7 +49,8 @@ test('files that are no input: one sentence each, exit code 2', () => {
   assertRefused(run('flows', 'home.pcap', 'notes.txt', '-o', 'none.csv'), /notes\.txt is neither/);
   assert.throws(() => statSync(at('none.csv')), /ENOENT/);
   assertRefused(runNatlens(['flows', '-'], { cwd: folder, input: new Uint8Array(0) }), /Standard input is empty/);
-  assertRefused(runNatlens(['flows', '-'], { cwd: folder, input: Buffer.from('hello\n') }), /Standard input is neither/);
+  assertRefused(runNatlens(['flows', '-'], { cwd: folder, input: Buffer.from('hello\n') }),
+    /Standard input is neither/);
   assertRefused(run('flows', '-', '-'), /Standard input can be read once/);
 });
 
@@ -64,7 +67,9 @@ test('a file or a folder that may not be read: one sentence, exit code 2', (cont
     if (uid !== undefined) {
       const probe = spawnSync(process.execPath, ['-e', ''], { cwd: folder, uid, gid: uid });
       const isStarted = probe.status === 0 && runNatlens(['--version'], { cwd: folder, uid }).status === 0;
-      if (!isStarted) return context.skip('root runs this test, and no other user may enter the folders of Node or natlens');
+      if (!isStarted) {
+        return context.skip('root runs this test, and no other user may enter the folders of Node or natlens');
+      }
     }
     const options = { cwd: folder, ...(uid === undefined ? {} : { uid }) };
     assertRefused(runNatlens(['flows', 'closed.pcap'], options), /closed\.pcap may not be read by this user/);
@@ -119,8 +124,8 @@ test('compressed, from standard input, from a pipe: the same flows', () => {
   copyFileSync(at('home.pcap.gz'), at('renamed.bin'));
   for (const line of [
     'natlens flows home.pcap.gz -o -', 'natlens flows home.pcap.zst -o -', 'natlens flows renamed.bin -o -',
-    'natlens flows - -o - < home.pcap', 'cat home.pcap | natlens flows - -o -', 'cat home.pcap.zst | natlens flows - -o -',
-    'natlens flows <(cat home.pcap.gz) -o -',
+    'natlens flows - -o - < home.pcap', 'cat home.pcap | natlens flows - -o -',
+    'cat home.pcap.zst | natlens flows - -o -', 'natlens flows <(cat home.pcap.gz) -o -',
   ]) {
     const ran = runLine(line, folder);
     assert.equal(ran.status, 0, `${line}\n${ran.stderr}`);

@@ -106,12 +106,12 @@ test('the same seed simulates the same bytes, another one others', () => {
 
 test('the demo ends by itself, shows flows and leaves nothing behind', () => {
   const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('natlens-demo-')).sort();
-  const before = folders();
+  const foldersBefore = folders();
   const ran = run('demo');
   assert.equal(ran.status, 0, ran.stderr);
   assert.match(ran.stdout, /largest of [\d,]+ flows/);
   assert.match(ran.stdout, /metered into [\d,]+ flows/);
-  assert.deepEqual(folders().filter((name) => !before.includes(name)), []);
+  assert.deepEqual(folders().filter((name) => !foldersBefore.includes(name)), []);
   const json = run('demo', '--json');
   assert.ok((JSON.parse(json.stdout) as { flows: number }).flows > 100);
 });

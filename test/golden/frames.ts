@@ -134,7 +134,8 @@ export function formatExpected(flows: readonly ExpectedFlow[]): string {
     const cells = cellsOf(flow);
     const unknown = Object.keys(cells).filter((name) => !names.includes(name as never));
     if (unknown.length > 0) throw new Error(`no such column: ${unknown.join(', ')}`);
-    return schema.map(({ name, storage }) => cells[name] ?? (storage === 'address' || storage === 'dictionary' ? '' : 0))
+    return schema.map(({ name, storage }) => cells[name]
+      ?? (storage === 'address' || storage === 'dictionary' ? '' : 0))
       .join(',');
   });
   return `${[names.join(','), ...lines].join('\n')}\n`;

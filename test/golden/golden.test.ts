@@ -1,6 +1,6 @@
 /**
- * Drop-in cases: every folder below test/golden/meter is a capture, the flows that it must give byte for byte as CSV, the
- * counts beside them, and why. A case needs no code: put a folder there, and it runs.
+ * Drop-in cases: every folder below test/golden/meter is a capture, the flows that it must give byte for byte as CSV,
+ * the counts beside them, and why. A case needs no code: put a folder there, and it runs.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -41,7 +41,9 @@ async function meterCase(
   const problems = reading.problems.map(({ code, offsetBytes }) => [code, offsetBytes] as const);
   return {
     csv: readFileSync(target, 'utf8'),
-    counts: { frames: reading.frames, packets, rejected: rejected.toJSON(), latePackets, unresolvedFragments, problems },
+    counts: {
+      frames: reading.frames, packets, rejected: rejected.toJSON(), latePackets, unresolvedFragments, problems,
+    },
   };
 }
 

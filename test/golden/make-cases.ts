@@ -1,6 +1,6 @@
 /**
- * Writes the golden cases that `meter-cases.ts` describes into their folders: `node test/golden/make-cases.ts`. It never
- * runs the meter: expected files come from the hand-written flows. Folders that it does not know are left alone.
+ * Writes the golden cases that `meter-cases.ts` describes into their folders: `node test/golden/make-cases.ts`. It
+ * never runs the meter: expected files come from the hand-written flows. Folders that it does not know are left alone.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

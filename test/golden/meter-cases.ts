@@ -43,7 +43,8 @@ const linkSll2 = 276;
 /** Counts of a capture of which every frame is metered, apart from what is said. */
 function counts(frames: number, more: Partial<GoldenCounts> = {}): GoldenCounts {
   const rejected = Object.values(more.rejected ?? {}).reduce((sum, count) => sum + count, 0);
-  return { frames, packets: frames - rejected, rejected: {}, latePackets: 0, unresolvedFragments: 0, problems: [], ...more };
+  const none = { rejected: {}, latePackets: 0, unresolvedFragments: 0, problems: [] };
+  return { frames, packets: frames - rejected, ...none, ...more };
 }
 
 function ethernetCase(
@@ -60,7 +61,8 @@ const webBack = [443, 50_000] as const;
 const tcpOpenClose = ethernetCase('tcp-open-close', [
   tcp(0, camera, cloud, web, syn), tcp(20, cloud, camera, webBack, syn | ack), tcp(40, camera, cloud, web, ack),
   tcp(50, camera, cloud, web, psh | ack, { bytes: 100 }), tcp(70, cloud, camera, webBack, ack),
-  tcp(80, camera, cloud, web, fin | ack), tcp(100, cloud, camera, webBack, fin | ack), tcp(120, camera, cloud, web, ack),
+  tcp(80, camera, cloud, web, fin | ack), tcp(100, cloud, camera, webBack, fin | ack),
+  tcp(120, camera, cloud, web, ack),
 ], {
   flows: [{
     ms: [0, 120], from: camera, to: cloud, ports: web, protocol: 6, packets: [5, 3], octets: [4 * 40 + 140, 3 * 40],
@@ -85,9 +87,18 @@ const timeouts = ethernetCase('timeouts', [
 ], {
   options: { activeTimeoutMs: 10_000, idleTimeoutMs: 4000 },
   flows: [
-    { ms: [0, 9000], from: camera, to: printer, ports: local, protocol: 17, packets: [3, 1], octets: [114, 38], reason: 2 },
-    { ms: [12_000, 16_000], from: camera, to: printer, ports: local, protocol: 17, packets: [1, 1], octets: [38, 38], reason: 1 },
-    { ms: [20_001, 20_001], from: printer, to: camera, ports: localBack, protocol: 17, packets: [1, 0], octets: [38, 0], reason: 4 },
+    {
+      ms: [0, 9000], from: camera, to: printer, ports: local, protocol: 17, packets: [3, 1], octets: [114, 38],
+      reason: 2,
+    },
+    {
+      ms: [12_000, 16_000], from: camera, to: printer, ports: local, protocol: 17, packets: [1, 1], octets: [38, 38],
+      reason: 1,
+    },
+    {
+      ms: [20_001, 20_001], from: printer, to: camera, ports: localBack, protocol: 17, packets: [1, 0],
+      octets: [38, 0], reason: 4,
+    },
   ],
   why: [
     'The active timeout cuts a flow and keeps its direction; the idle timeout ends it, and the next packet decides anew.',
@@ -123,8 +134,14 @@ const icmpPairs: GoldenCase = {
     icmp(30, cameraV6, cloudV6, 128, 0, 8), icmp(40, cloudV6, cameraV6, 129, 0, 8),
   ].map(({ ms, bytes }) => ({ timeMicroseconds: (golden.startMs + ms) * 1000, frame: bytes })), { kind: 'pcapng' })),
   flows: [
-    { ms: [0, 10], from: camera, to: cloud, protocol: 1, typeCode: [8, 0], packets: [1, 1], octets: [36, 36], reason: 4 },
-    { ms: [20, 20], from: router, to: camera, protocol: 1, typeCode: [3, 3], packets: [1, 0], octets: [56, 0], reason: 4 },
+    {
+      ms: [0, 10], from: camera, to: cloud, protocol: 1, typeCode: [8, 0], packets: [1, 1], octets: [36, 36],
+      reason: 4,
+    },
+    {
+      ms: [20, 20], from: router, to: camera, protocol: 1, typeCode: [3, 3], packets: [1, 0], octets: [56, 0],
+      reason: 4,
+    },
     {
       ms: [30, 40], from: cameraV6, to: cloudV6, protocol: 58, typeCode: [128, 0], packets: [1, 1],
       octets: [56, 56], reason: 4,
@@ -142,7 +159,10 @@ const macPair = golden.hex('020000000001 02000000000a');
 const framed = (ms: number, port: number, framing: string): GoldenFrame =>
   ({ ms, bytes: golden.concat(macPair, golden.hex(framing), golden.packetOf(udp(ms, camera, cloud, [port, 53]))) });
 const framedFlow = (ms: number, port: number, vlan: number): ExpectedFlow =>
-  ({ ms: [ms, ms], from: camera, to: cloud, ports: [port, 53], protocol: 17, packets: [1, 0], octets: [38, 0], reason: 4, vlan });
+  ({
+      ms: [ms, ms], from: camera, to: cloud, ports: [port, 53], protocol: 17, packets: [1, 0], octets: [38, 0],
+      reason: 4, vlan,
+    });
 
 const framings = ethernetCase('framings-vlan-pppoe', [
   framed(0, 5001, '8100 0064 0800'), framed(1, 5002, '88a8 00c8 8100 0064 0800'),
@@ -150,7 +170,10 @@ const framings = ethernetCase('framings-vlan-pppoe', [
   framed(4, 5005, '8847 00064140'),
   { ms: 5, bytes: golden.concat(macPair, golden.hex(`0806 ${'00'.repeat(28)}`)) },
 ], {
-  flows: [framedFlow(0, 5001, 100), framedFlow(1, 5002, 200), framedFlow(2, 5003, 0), framedFlow(3, 5004, 7), framedFlow(4, 5005, 0)],
+  flows: [
+    framedFlow(0, 5001, 100), framedFlow(1, 5002, 200), framedFlow(2, 5003, 0), framedFlow(3, 5004, 7),
+    framedFlow(4, 5005, 0),
+  ],
   why: [
     'One VLAN tag, two (the outer one is kept), PPPoE, PPPoE in a VLAN (priority bits are no VLAN id), MPLS; ARP is not IP.',
     'IEEE 802.1Q and 802.1ad, RFC 2516 §4 with RFC 1661, RFC 3032 §2.1; octets are IP\'s alone.',
@@ -203,7 +226,8 @@ const v6Addresses = `fd00${'0'.repeat(26)}10 20010db8${'0'.repeat(23)}5`;
 function v6Frame(ms: number, nextHeader: string, rest: string): GoldenFrame {
   const behind = golden.hex(rest);
   const length = behind.length.toString(16).padStart(4, '0');
-  return { ms, bytes: golden.concat(macPair, golden.hex(`86dd 60000000 ${length} ${nextHeader} 40 ${v6Addresses}`), behind) };
+  const header = golden.hex(`86dd 60000000 ${length} ${nextHeader} 40 ${v6Addresses}`);
+  return { ms, bytes: golden.concat(macPair, header, behind) };
 }
 
 const extensionHeaders = ethernetCase('ipv6-extension-headers', [
@@ -236,8 +260,8 @@ const tosSplit = ethernetCase('tos-split', [
 ], {
   flows: [
     {
-      ms: [0, 400], from: camera, to: cloud, ports: local, protocol: 17, packets: [2, 1], octets: [76, 38], tos: [0, 0x10],
-      reason: 4,
+      ms: [0, 400], from: camera, to: cloud, ports: local, protocol: 17, packets: [2, 1], octets: [76, 38],
+      tos: [0, 0x10], reason: 4,
     },
     {
       ms: [200, 300], from: camera, to: cloud, ports: local, protocol: 17, packets: [1, 1], octets: [38, 38],
@@ -257,8 +281,14 @@ const latePackets = ethernetCase('late-packets', [
   udp(10_000, camera, cloud, local), udp(20_000, camera, cloud, local), udp(9000, camera, cloud, local),
 ], {
   flows: [
-    { ms: [0, 50], from: camera, to: printer, ports: local, protocol: 17, packets: [1, 1], octets: [38, 38], reason: 4 },
-    { ms: [9000, 20_000], from: camera, to: cloud, ports: local, protocol: 17, packets: [3, 0], octets: [114, 0], reason: 4 },
+    {
+      ms: [0, 50], from: camera, to: printer, ports: local, protocol: 17, packets: [1, 1], octets: [38, 38],
+      reason: 4,
+    },
+    {
+      ms: [9000, 20_000], from: camera, to: cloud, ports: local, protocol: 17, packets: [3, 0], octets: [114, 0],
+      reason: 4,
+    },
   ],
   why: [
     'Packets out of order within the window are put in order; a later one is counted in its flow at its own time.',
@@ -268,7 +298,8 @@ const latePackets = ethernetCase('late-packets', [
 
 const mirrored = [
   udp(0, camera, cloud, local, { id: 1 }), udp(0.3, camera, cloud, local, { id: 1, hops: 63 }),
-  udp(50, camera, cloud, local, { id: 1 }), udp(60, camera, cloud, local, { id: 2 }), udp(60.2, camera, cloud, local, { id: 3 }),
+  udp(50, camera, cloud, local, { id: 1 }), udp(60, camera, cloud, local, { id: 2 }),
+  udp(60.2, camera, cloud, local, { id: 3 }),
 ];
 const mirroredFlow = { from: camera, to: cloud, ports: local, protocol: 17, reason: 4 } as const;
 
@@ -306,7 +337,10 @@ const rstLinger = ethernetCase('rst-linger', [
       ms: [1500, 1550], from: camera, to: cloud, ports: web, protocol: 6, packets: [1, 1], octets: [40, 40],
       flags: [syn, rst | ack], reason: 3,
     },
-    { ms: [4000, 4000], from: camera, to: cloud, ports: web, protocol: 6, packets: [0, 1], octets: [0, 40], flags: [0, ack], reason: 4 },
+    {
+      ms: [4000, 4000], from: camera, to: cloud, ports: web, protocol: 6, packets: [0, 1], octets: [0, 40],
+      flags: [0, ack], reason: 4,
+    },
   ],
   why: [
     'A reset ends the flow; stray packets belong to it for two seconds, unless a SYN begins a new one.',
@@ -320,7 +354,10 @@ const cutFile: GoldenCase = {
   file: 'capture.pcap',
   // Two records of 16 + 52 bytes behind a header of 24, and 30 bytes of a third.
   capture: golden.pcapFile(linkEthernet, [...wholeFrames, udp(20, camera, cloud, local)]).subarray(0, 24 + 2 * 68 + 30),
-  flows: [{ ms: [0, 10], from: camera, to: cloud, ports: local, protocol: 17, packets: [1, 1], octets: [38, 38], reason: 4 }],
+  flows: [{
+      ms: [0, 10], from: camera, to: cloud, ports: local, protocol: 17, packets: [1, 1], octets: [38, 38],
+      reason: 4,
+    }],
   counts: counts(3, { rejected: { 'cut-file': 1 }, problems: [['cut-file', 24 + 2 * 68]] }),
   why: [
     'A file that ends within a record: what lies before it is metered, the rest is one rejected frame with its byte.',
@@ -339,7 +376,10 @@ const badHeaders = ethernetCase('bad-headers', [
   { ms: 4, bytes: ipv4('450005dc 00010000 40110000 c0a8010a cb007105 13881770 05c8 0000'), wireBytes: 1514 },
   { ms: 5, bytes: ipv4('45000000 00020000 40110000 c0a8010a cb007105 13881770 0008 0000') },
 ], {
-  flows: [{ ms: [4, 5], from: camera, to: cloud, ports: local, protocol: 17, packets: [2, 0], octets: [1500 + 28, 0], reason: 4 }],
+  flows: [{
+      ms: [4, 5], from: camera, to: cloud, ports: local, protocol: 17, packets: [2, 0], octets: [1500 + 28, 0],
+      reason: 4,
+    }],
   why: [
     'Headers that cannot be are rejected and counted; octets are the header\'s length, never the captured one, if it is told.',
     'RFC 791 §3.1 (version, IHL, total length).',

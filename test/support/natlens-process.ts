@@ -1,4 +1,4 @@
-/** The command as a user types it: bin/natlens.cjs in a process of its own. And its CSV, read without our own reader. */
+/** The command as a user types it: bin/natlens.cjs in its own process. And its CSV, read without our own reader. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { rootFolder } from './source-tree.ts';

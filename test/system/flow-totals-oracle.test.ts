@@ -50,7 +50,8 @@ async function meterTotals(paths: readonly string[]): Promise<Totals> {
 
 for (const { name, pattern } of sets) {
   const file = `${sharedOracle}flows/${name}.csv.gz`;
-  const skip = missing({ data: ['captures'] }) || (existsSync(file) ? false : 'the shared oracle is not beside the project');
+  const skip = missing({ data: ['captures'] }) ||
+    (existsSync(file) ? false : 'the shared oracle is not beside the project');
   test(`${name}: totals agree with the oracle's`, { skip }, async (context) => {
     const [header = '', ...lines] = gunzipSync(readFileSync(file)).toString().trim().split('\n');
     const columns = header.split(',');

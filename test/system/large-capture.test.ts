@@ -28,7 +28,8 @@ function reasonToSkip(): string | false {
   if (!existsSync('/proc/self/status')) return 'this system does not tell the peak of the memory of a process';
   const { bavail, bsize } = statfsSync(tmpdir());
   const freeBytes = bavail * bsize;
-  return freeBytes < freeBytesMin ? `only ${(freeBytes / 1e9).toFixed(1)} GB are free in ${tmpdir()}, 7 are needed` : false;
+  if (freeBytes >= freeBytesMin) return false;
+  return `only ${(freeBytes / 1e9).toFixed(1)} GB are free in ${tmpdir()}, 7 are needed`;
 }
 
 type Measured = { readonly exitCode: number; readonly residentBytes: number; readonly summary: Summary };
@@ -49,18 +50,21 @@ async function measure(folder: string, args: readonly string[]): Promise<Measure
   return { exitCode, residentBytes: Number(peak[1]) * 1024, summary: JSON.parse(stdout) as Summary };
 }
 
-test('a capture of 5 GB meters in less than 300 MB of memory', { skip: reasonToSkip(), timeout: 300_000 }, async (context) => {
+const options = { skip: reasonToSkip(), timeout: 300_000 };
+
+test('a capture of 5 GB meters in less than 300 MB of memory', options, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'natlens-large-'));
   after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'large.pcap');
   // Two homes for half an hour, whole frames, again and again with the clock moved on: every repetition is new traffic.
   const world = { homes: 2, seconds: 1800, cut: false };
-  const once = makeCapture(path, { ...world, repetitions: 1 });
-  const repetitions = Math.ceil(captureBytesMin / (once.fileBytes - 24));
+  const single = makeCapture(path, { ...world, repetitions: 1 });
+  const repetitions = Math.ceil(captureBytesMin / (single.fileBytes - 24));
   const capture = makeCapture(path, { ...world, repetitions });
   assert.ok(statSync(path).size >= captureBytesMin);
 
-  const { exitCode, residentBytes, summary } = await measure(folder, ['flows', 'large.pcap', '-o', 'flows.csv', '--json']);
+  const { exitCode, residentBytes, summary } =
+    await measure(folder, ['flows', 'large.pcap', '-o', 'flows.csv', '--json']);
   rmSync(path);
   assert.equal(exitCode, 0);
   assert.equal(summary.packets, capture.packets);
@@ -70,6 +74,6 @@ test('a capture of 5 GB meters in less than 300 MB of memory', { skip: reasonToS
   assert.ok(summary.flows > 100 * repetitions);
   assert.ok(statSync(join(folder, 'flows.csv')).size > summary.flows * 100);
   assert.ok(residentBytes < residentBytesMax, `${(residentBytes / 1e6).toFixed(0)} MB resident`);
-  context.diagnostic(`${(capture.fileBytes / 1e9).toFixed(2)} GB, ${capture.packets} packets, ${summary.flows} flows in ` +
-    `${summary.seconds.toFixed(1)} s, ${(residentBytes / 1e6).toFixed(0)} MB resident at the peak`);
+  context.diagnostic(`${(capture.fileBytes / 1e9).toFixed(2)} GB, ${capture.packets} packets, ` +
+    `${summary.flows} flows in ${summary.seconds.toFixed(1)} s, ${(residentBytes / 1e6).toFixed(0)} MB resident at the peak`);
 });

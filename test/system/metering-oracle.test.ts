@@ -1,6 +1,6 @@
 /**
- * The meter beside tshark: with duplicate removal off, packets and IP-length bytes per conversation and direction are the
- * same for every shared capture, and no packet that tshark finds an IP length in is rejected.
+ * The meter beside tshark: with duplicate removal off, packets and IP-length bytes per conversation and direction are
+ * the same for every shared capture, and no packet that tshark finds an IP length in is rejected.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,9 @@ import { Meter } from '#flow';
 import { findCaptures, missing, sharedData } from './shared-data.ts';
 import { addTo, readWithTshark, type Conversations } from './tshark-conversations.ts';
 
-async function meterConversations(path: string): Promise<{ conversations: Conversations; packets: number; rejected: string }> {
+async function meterConversations(
+  path: string,
+): Promise<{ conversations: Conversations; packets: number; rejected: string }> {
   const conversations: Conversations = new Map();
   const meter = new Meter({ duplicateWindowMs: 0 }, ({ columns, rowCount }) => {
     for (let i = 0; i < rowCount; i++) {
@@ -68,6 +70,7 @@ for (const folder of ['metering/captures', 'captures']) {
       conversationCount += expected.conversations.size;
       packetCount += expected.packets;
     }
-    context.diagnostic(`${captures.length} captures, ${packetCount} packets, ${conversationCount} directed conversations equal`);
+    context.diagnostic(`${captures.length} captures, ${packetCount} packets, ` +
+      `${conversationCount} directed conversations equal`);
   });
 }

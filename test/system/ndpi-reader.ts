@@ -38,8 +38,8 @@ export const notConversations: ReadonlyMap<string,
     keys: ['80 0.7.8.0|0 93.88.129.0|0', '80 0.7.8.0|0 142.243.129.0|0'],
   }],
   ['fuzz-2006-09-29-28586.pcap', {
-    why: 'a frame of EtherType 0x0881 is read as IP; a TCP segment of 15 bytes becomes a conversation of port 0, which we ' +
-      'have for later fragments',
+    why: 'a frame of EtherType 0x0881 is read as IP; a TCP segment of 15 bytes becomes a conversation of port 0, ' +
+      'which we have for later fragments',
     keys: ['6 172.20.3.13|80 76.20.3.5|2602', '6 172.20.3.13|0 172.20.3.5|0'],
   }],
   ['fuzz-2021-10-13.pcap', {

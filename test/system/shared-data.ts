@@ -1,4 +1,4 @@
-/** Finds the shared captures that lie beside the project; tests that need them skip, with the reason, where they are absent. */
+/** Finds the shared captures that lie beside the project; where they are absent, tests skip and say why. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,8 @@ export function missing(needs: { data?: readonly string[]; programs?: readonly s
     if (!existsSync(`${sharedData}${folder}`)) return `the shared data (${folder}) is not beside the project`;
   }
   for (const program of needs.programs ?? []) {
-    if (spawnSync(program, ['--version'], { stdio: 'ignore' }).error !== undefined) return `${program} is not installed`;
+    const { error } = spawnSync(program, ['--version'], { stdio: 'ignore' });
+    if (error !== undefined) return `${program} is not installed`;
   }
   return false;
 }

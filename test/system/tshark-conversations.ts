@@ -11,7 +11,8 @@ export type Conversations = Map<string, Tally>;
 
 const fields = ['frame.protocols', 'ip.src', 'ip.dst', 'ip.len', 'ip.proto', 'ip.id', 'ip.frag_offset', 'ip.flags.mf',
   'ipv6.src', 'ipv6.dst', 'ipv6.plen', 'ipv6.nxt', 'ipv6.hopopts.nxt', 'ipv6.routing.nxt', 'ipv6.dstopts.nxt',
-  'ipv6.fraghdr.nxt', 'ipv6.fraghdr.offset', 'ipv6.fraghdr.ident', 'tcp.srcport', 'tcp.dstport', 'udp.srcport', 'udp.dstport',
+  'ipv6.fraghdr.nxt', 'ipv6.fraghdr.offset', 'ipv6.fraghdr.ident', 'tcp.srcport', 'tcp.dstport', 'udp.srcport',
+  'udp.dstport',
   'sctp.srcport', 'sctp.dstport'] as const;
 type Field = (typeof fields)[number];
 
@@ -54,7 +55,9 @@ export function addTo(conversations: Conversations, key: string, packets: number
   }
 }
 
-function describePacket(get: (field: Field) => string, firstFragments: Map<string, string>): { key: string; octets: number } | undefined {
+function describePacket(
+  get: (field: Field) => string, firstFragments: Map<string, string>,
+): { key: string; octets: number } | undefined {
   const layers = get('frame.protocols').split(':');
   const outer = layers.find((layer) => layer === 'ip' || layer === 'ipv6');
   if (outer === undefined) return undefined;
@@ -69,13 +72,17 @@ function describePacket(get: (field: Field) => string, firstFragments: Map<strin
   const datagram = `${source} ${destination} ${protocol} ${identification}`;
   let ports = readPorts(get, protocol);
   if (offset !== 0) ports = firstFragments.get(datagram) ?? '0 0';
-  else if (get('ip.flags.mf') === '1' || get('ip.flags.mf') === 'True' || get('ipv6.fraghdr.ident') !== '') firstFragments.set(datagram, ports);
+  else if (get('ip.flags.mf') === '1' || get('ip.flags.mf') === 'True' || get('ipv6.fraghdr.ident') !== '') {
+    firstFragments.set(datagram, ports);
+  }
   return { key: `${source} ${destination} ${protocol} ${ports}`, octets };
 }
 
 function finalProtocol(get: (field: Field) => string): number {
   let protocol = Number(get('ipv6.nxt'));
-  const next: Partial<Record<number, Field>> = { 0: 'ipv6.hopopts.nxt', 43: 'ipv6.routing.nxt', 60: 'ipv6.dstopts.nxt', 44: 'ipv6.fraghdr.nxt' };
+  const next: Partial<Record<number, Field>> = {
+    0: 'ipv6.hopopts.nxt', 43: 'ipv6.routing.nxt', 60: 'ipv6.dstopts.nxt', 44: 'ipv6.fraghdr.nxt',
+  };
   for (let i = 0; i < 4; i++) {
     const field = next[protocol];
     if (field === undefined || get(field) === '') break;

@@ -37,9 +37,11 @@ export function configureDemo(command: Command, reportExit: ReportExit): void {
         });
         if (options.json === true) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
         else {
-          process.stdout.write(`A simulated home (seed ${demoSeed}, ${demoMinutes} minutes)\n\n${describeCapture('home.pcap', capture)}\n\n` +
+          process.stdout.write(`A simulated home (seed ${demoSeed}, ${demoMinutes} minutes)\n\n` +
+            `${describeCapture('home.pcap', capture)}\n\n` +
             `${tally.format()}\n\n${formatSummary(summary)}\n\n` +
-            'Next: natlens flows YOUR.pcap -o flows.parquet, or natlens simulate home.pcap to keep a capture like this one.\n');
+            'Next: natlens flows YOUR.pcap -o flows.parquet, or natlens simulate home.pcap to keep a capture like ' +
+            'this one.\n');
         }
         if (!isComplete) reportExit(1);
       } finally {

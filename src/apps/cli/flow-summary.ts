@@ -150,7 +150,8 @@ export function formatSummary(summary: FlowSummary): string {
   if (summary.packets > 0 || summary.records === 0) {
     const perSecond = summary.seconds > 0 ? ` (${formatCount(summary.packets / summary.seconds)} packets/s)` : '';
     lines.push(`${formatCount(summary.packets)} packets in ${formatDuration(summary.seconds * 1000)}${perSecond}: ` +
-      `${formatCount(summary.meteredPackets)} metered into ${formatCount(summary.flows - summary.importedFlows)} flows, ` +
+      `${formatCount(summary.meteredPackets)} metered into ` +
+      `${formatCount(summary.flows - summary.importedFlows)} flows, ` +
       `${formatBytes(summary.octets)} of IP`);
   }
   if (summary.records > 0) lines.push(
@@ -168,7 +169,8 @@ export function formatSummary(summary: FlowSummary): string {
     `${formatCount(summary.flowsEndedForRoom)} flows ended because the table was full`);
   if (notes.length > 0) lines.push(notes.join('; '));
   const named = Object.entries(summary.l7.counts).map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');
-  lines.push(`layer-7 names: ${summary.l7.source}${summary.l7.version === '' ? '' : ` (${summary.l7.version})`}${named === '' ? '' : `: ${named}`}`);
+  const version = summary.l7.version === '' ? '' : ` (${summary.l7.version})`;
+  lines.push(`layer-7 names: ${summary.l7.source}${version}${named === '' ? '' : `: ${named}`}`);
   if (summary.dnsQueries !== null) lines.push(`${formatCount(summary.dnsQueries)} DNS queries written`);
   if (summary.output !== null) lines.push(`written to ${nameOutput(summary.output)}`);
   lines.push(...summary.notes);

@@ -61,7 +61,8 @@ function checkPaths(inputs: readonly string[], options: FlowsOptions): void {
   }
   const { output, dns } = options;
   if (output !== undefined && dns !== undefined && resolve(output) === resolve(dns)) {
-    throw new OperatorError('bad-option', `Flows and DNS queries cannot both go to ${nameOutput(output)}: name two outputs.`);
+    throw new OperatorError('bad-option',
+      `Flows and DNS queries cannot both go to ${nameOutput(output)}: name two outputs.`);
   }
 }
 

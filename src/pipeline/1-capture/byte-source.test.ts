@@ -241,7 +241,8 @@ function canDropRights(): boolean {
 test('a pipe that fails is the environment\'s failure', async () => {
   const failing = new Readable({ read() { this.destroy(new Error('the cable is out')); } });
   await assert.rejects(openByteSource('-', { stdin: failing }),
-    (thrown) => thrown instanceof EnvironmentError && thrown.message.includes('input: reading failed (the cable is out)'));
+    (thrown) => thrown instanceof EnvironmentError &&
+      thrown.message.includes('input: reading failed (the cable is out)'));
 });
 
 test('closing early, twice, in the middle of a compressed input', async () => {

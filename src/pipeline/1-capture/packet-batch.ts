@@ -22,7 +22,10 @@ export type PacketBatch = {
   readonly timeMicroseconds: Float64Array;
   /** [rowCount] offset of the IP header in `data`. */
   readonly networkOffset: Uint32Array;
-  /** [rowCount] captured bytes from the IP header on; the packet itself may be longer (snap length) or shorter (padding). */
+  /**
+   * [rowCount] captured bytes from the IP header on; the packet itself may be longer (snap length) or shorter
+   * (padding).
+   */
   readonly networkBytes: Uint32Array;
   /** [rowCount] 4 or 6: what the link layer announced. */
   readonly ipVersion: Uint8Array;
@@ -30,7 +33,7 @@ export type PacketBatch = {
   readonly linkOffset: Uint32Array;
   /** [rowCount] outermost 802.1Q VLAN id, 0 when untagged. */
   readonly vlanId: Uint16Array;
-  /** [rowCount] interface that the frame was captured on: pcapng interface id, 0 for pcap. */
+  /** [rowCount] interface that the frame was captured on: pcapng interface id, 0 for pcap; below 2^24. */
   readonly interfaceIndex: Uint32Array;
 };
 

@@ -46,7 +46,8 @@ for (const order of [true, false]) {
 test('sections of both byte orders after one another; interfaces begin anew in each', async () => {
   const { rows, reading } = await read(concat(
     sectionBlock(true), interfaceBlock(true), interfaceBlock(true, { linkType: 101 }),
-    packetBlock(true, 1, 1n, packetIPv4), sectionBlock(false), interfaceBlock(false, { linkType: 228 }), packetBlock(false, 0, 2n, packetIPv4),
+    packetBlock(true, 1, 1n, packetIPv4), sectionBlock(false), interfaceBlock(false, { linkType: 228 }),
+    packetBlock(false, 0, 2n, packetIPv4),
     packetBlock(false, 1, 3n, packetIPv4)));
   assert.deepEqual(rows.map((row) => [row.microseconds, row.interfaceIndex]), [[1, 1], [2, 0]]);
   assert.deepEqual(reading.rejected.toJSON(), { 'damaged-file': 1 });

@@ -18,7 +18,8 @@ export type FlowBatch = {
 
 /** New dictionaries, one per dictionary column. */
 export function createDictionaries(): Dictionaries {
-  const entries = schema.filter((column) => column.storage === 'dictionary').map((column) => [column.name, new Dictionary()]);
+  const entries = schema.filter((column) => column.storage === 'dictionary')
+    .map((column) => [column.name, new Dictionary()]);
   return Object.fromEntries(entries) as Dictionaries;
 }
 
@@ -69,7 +70,9 @@ export function copyRows(from: FlowBatch, first: number, end: number, to: FlowBa
   to.rowCount += end - first;
 }
 
-/** What holds for all records of a flow set: how they were metered and named. Travels with files where they can hold it. */
+/**
+ * What holds for all records of a flow set: how they were metered and named. Travels with files where they can hold it.
+ */
 export type FlowSetInfo = {
   /** `natlens meter`, or the foreign format that the records were imported from. */
   readonly origin: string;

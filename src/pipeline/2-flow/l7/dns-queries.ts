@@ -1,6 +1,6 @@
 /**
- * DNS queries of a capture (RFC 1035 §4): time, who asked whom for what name, and the IP-ID. This reads payload, so it is
- * for the lab alone: the competing methods learn from it, the product never does.
+ * DNS queries of a capture (RFC 1035 §4): time, who asked whom for what name, and the IP-ID. This reads payload, so it
+ * is for the lab alone: the competing methods learn from it, the product never does.
  */
 import { formatAddress } from '#base';
 import type { PacketBatch } from '#capture';

@@ -16,7 +16,8 @@ export type Namer = {
    *
    * @param packets  bytes, valid during the call only; read only
    * @param headers  read only
-   * @param slots    [slotCount] slots of the headers, in capture order; `headers.packetRow[slot]` is the row in `packets`
+   * @param slots    [slotCount] slots of the headers, in capture order; `headers.packetRow[slot]` is the row in
+   *     `packets`
    */
   observe(packets: PacketBatch, headers: HeaderSlab, slots: Uint32Array, slotCount: number): void;
   /**

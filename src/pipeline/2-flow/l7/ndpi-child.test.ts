@@ -152,7 +152,8 @@ test('versions that were not tried are refused in one sentence', () => {
 });
 
 test('a program that forgets to end the namer is not kept alive by the child', (context) => {
-  const script = `const { createNdpiNamer } = await import(${JSON.stringify(new URL('./ndpi-namer.ts', import.meta.url).href)});
+  const url = new URL('./ndpi-namer.ts', import.meta.url).href;
+  const script = `const { createNdpiNamer } = await import(${JSON.stringify(url)});
     await createNdpiNamer({}, () => undefined).catch((error) => { console.log(error.code); });`;
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', timeout: 20_000 });
   if (run.stdout.includes('ndpi-')) return context.skip(run.stdout.trim());

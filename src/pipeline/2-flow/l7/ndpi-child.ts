@@ -9,7 +9,7 @@ import { assertInvariant, describeError, EnvironmentError } from '#base';
 import { openNdpi, type NdpiLibrary } from './ndpi-library.ts';
 import {
   encodeText, NoticeStream, recordBegins, recordGivesUp, recordIsLast, RecordReader, releaseMark, slotCount,
-  verdictBytes, type ChildGreeting,
+  verdictBytes, type ChildGreeting, type NdpiErrorCode,
 } from './ndpi-protocol.ts';
 
 const inputDescriptor = 0;
@@ -124,7 +124,7 @@ function open(): NdpiLibrary | undefined {
     return ndpi;
   } catch (thrown) {
     const code = thrown instanceof EnvironmentError && thrown.code.startsWith('ndpi-') ? thrown.code : 'ndpi-failed';
-    greet({ kind: 'failed', code: code as 'ndpi-failed', message: describeError(thrown) });
+    greet({ kind: 'failed', code: code as NdpiErrorCode, message: describeError(thrown) });
     return undefined;
   }
 }

@@ -26,7 +26,8 @@ function find(table: ConversationTable, { source, destination, sourcePort, desti
 
 function reverse(one: Key): Key {
   const { source, destination, sourcePort, destinationPort, protocol } = one;
-  return { source: destination, destination: source, sourcePort: destinationPort, destinationPort: sourcePort, protocol };
+  const ports = { sourcePort: destinationPort, destinationPort: sourcePort };
+  return { source: destination, destination: source, ...ports, protocol };
 }
 
 function textOf({ source, destination, sourcePort, destinationPort, protocol }: Key): string {

@@ -23,7 +23,9 @@ function ipv6(next: number, payload: readonly number[], length = payload.length)
     ...payload];
 }
 
-function find(bytes: readonly number[]): { offset: number; bytes: number; protocol: number; isTunnel: boolean } | undefined {
+type Found = { offset: number; bytes: number; protocol: number; isTunnel: boolean };
+
+function find(bytes: readonly number[]): Found | undefined {
   const out = createInspectable();
   if (!findInspectable(Uint8Array.from([0xff, ...bytes]), 1, bytes.length, out)) return undefined;
   return { offset: out.offset - 1, bytes: out.bytes, protocol: out.protocol, isTunnel: out.tunnelHash !== 0 };

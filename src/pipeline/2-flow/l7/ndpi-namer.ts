@@ -31,8 +31,8 @@ const rowsGivenUpTogether = 1_024;
 /** Why a flow has no name. */
 export type UnnamedReason = 'unnamedNotInspected' | 'unnamedChildDied' | 'unnamedChildGone' | 'unnamedChildBehind' |
   'unnamedWaitingFull';
-type CountName = UnnamedReason | 'named' | 'namedUnknown' | 'conversations' | 'conversationsEvicted' | 'conversationsHeldTooLong' |
-  'conversationsWaitingFull';
+type CountName = UnnamedReason | 'named' | 'namedUnknown' | 'conversations' | 'conversationsEvicted' |
+  'conversationsHeldTooLong' | 'conversationsWaitingFull';
 
 /** Codes of `lostReason`. */
 const lostReasons: readonly UnnamedReason[] = ['unnamedNotInspected', 'unnamedChildDied', 'unnamedChildGone',

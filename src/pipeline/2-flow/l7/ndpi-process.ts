@@ -42,7 +42,12 @@ export const ndpiChildFile = fileURLToPath(new URL('./ndpi-child.ts', import.met
 /** Characters of the child's standard error that are kept for messages. */
 const errorTextMax = 2_000;
 
-type Running = { readonly process: ChildProcess; readonly input: Writable; readonly verdicts: Readable; greeted: boolean };
+type Running = {
+  readonly process: ChildProcess;
+  readonly input: Writable;
+  readonly verdicts: Readable;
+  greeted: boolean;
+};
 
 export class NdpiProcess {
   /** Restarts after a death. */

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  encodeNotice, encodeText, NoticeStream, RecordBlock, recordBytes, recordBytesMax, recordHeadBytes, RecordReader, releaseMark,
-  textBytesMax, textMark, verdictBytes, VerdictStream,
+  encodeNotice, encodeText, NoticeStream, RecordBlock, recordBytes, recordBytesMax, recordHeadBytes, RecordReader,
+  releaseMark, textBytesMax, textMark, verdictBytes, VerdictStream,
 } from './ndpi-protocol.ts';
 
 const blockBytes = 1 << 18;

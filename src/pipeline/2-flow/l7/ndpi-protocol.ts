@@ -4,7 +4,7 @@
  * of slots, and a text. Records and verdicts are multiples of 8 bytes in this machine's byte order, so that both sides
  * use typed arrays in place. Neither side trusts a chunk from a pipe to end where a message does.
  */
-import { assertInvariant } from '#base';
+import { assertInvariant, type EnvironmentErrorCode } from '#base';
 
 /** Head of a record to the child: u32 conversation, u16 flags, u16 packet bytes, f64 time in ms; the packet follows. */
 export const recordHeadBytes = 16;
@@ -35,7 +35,9 @@ export const textBytesMax = 1 << 20;
 /** The child's first text: ready, with the names of all protocols, or why it cannot be. */
 export type ChildGreeting =
   | { readonly kind: 'ready'; readonly version: string; readonly protocolNames: readonly string[] }
-  | { readonly kind: 'failed'; readonly code: 'ndpi-absent' | 'ndpi-unknown-version' | 'ndpi-failed'; readonly message: string };
+  | { readonly kind: 'failed'; readonly code: NdpiErrorCode; readonly message: string };
+
+export type NdpiErrorCode = Extract<EnvironmentErrorCode, `ndpi-${string}`>;
 
 /** Bytes of a record that holds a packet of `packetBytes`. */
 export function recordBytes(packetBytes: number): number {

@@ -1,3 +1,4 @@
+/** The owner table as a file: what is written is read back, and damaged files are refused. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Lookup of an address's owner: against a slow search over the ranges, and at their edges. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

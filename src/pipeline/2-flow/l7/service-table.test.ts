@@ -1,3 +1,4 @@
+/** The service of ports and protocol: the table against its list, and what a broken list does. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InvariantError } from '#base';
