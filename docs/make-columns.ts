@@ -50,8 +50,8 @@ export function formatColumns(columns: readonly ColumnDefinition[] = schema): st
 <!-- Made by docs/make-columns.ts from src/pipeline/2-flow/schema.ts: do not edit. -->
 
 ${columns.length} columns, in the order in which files show them. Names are those of IANA's registry "IPFIX Entities",
-with [three exceptions](decisions/0003-column-names.md). The default of every column is zero, or the empty text. What the
-values mean in detail: [flow-records](flow-records.md).
+with [three exceptions](decisions/0003-column-names.md). The default of every column is zero, or the empty text. What
+the values mean in detail: [flow-records](flow-records.md).
 
 - **element**: number in IPFIX (RFC 7012); for an address that of IPv4, then that of IPv6. PEN 29305 marks a reverse
   element (RFC 5103).

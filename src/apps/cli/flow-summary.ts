@@ -31,6 +31,8 @@ export type FlowSummary = {
   readonly clockSteps: number;
   readonly unresolvedFragments: number;
   readonly flowsEndedForRoom: number;
+  /** Texts that found a dictionary full and became `(other)`. */
+  readonly dictionaryOverflows: number;
   readonly dnsQueries: number | null;
   readonly output: string | null;
   /** Where inputs broke off, and the first rows that were rejected. */
@@ -167,6 +169,7 @@ export function formatSummary(summary: FlowSummary): string {
     `${formatCount(summary.unresolvedFragments)} fragments without their first`);
   if (summary.flowsEndedForRoom > 0) notes.push(
     `${formatCount(summary.flowsEndedForRoom)} flows ended because the table was full`);
+  if (summary.dictionaryOverflows > 0) notes.push(`${formatCount(summary.dictionaryOverflows)} texts became (other)`);
   if (notes.length > 0) lines.push(notes.join('; '));
   const named = Object.entries(summary.l7.counts).map(([name, count]) => `${formatCount(count)} ${name}`).join(', ');
   const version = summary.l7.version === '' ? '' : ` (${summary.l7.version})`;

@@ -48,7 +48,7 @@ export function configureFlows(command: Command, reportExit: ReportExit): void {
     .action(async (inputs: string[], raw: Omit<FlowsOptions, 'home'> & { home?: Prefix[] }) => {
       const options: FlowsOptions = { ...raw, home: raw.home ?? [] };
       const { summary, tally, isComplete } = await runFlows(inputs, options);
-      const out = options.output === '-' ? process.stderr : process.stdout;
+      const out = options.output === '-' || options.dns === '-' ? process.stderr : process.stdout;
       if (options.json === true) out.write(`${JSON.stringify(summary, null, 2)}\n`);
       else {
         if (options.output === undefined && summary.flows > 0) out.write(`${tally.format()}\n\n`);

@@ -102,6 +102,8 @@ class FlowsRunner {
   readonly #inputs: { name: string; kind: string; packets: number; records: number }[] = [];
   readonly #problems: FlowSummary['problems'][number][] = [];
   readonly #origins = new Set<string>();
+  /** What each flow file says of its flow set; undefined when it says nothing. */
+  readonly #recordInfos: (FlowSetInfo | undefined)[] = [];
   readonly #notes: string[] = [];
   #isComplete = true;
   #meter: Meter | undefined;
@@ -215,6 +217,7 @@ class FlowsRunner {
         describeProgress(source, `${formatCount(reading.rows)} records`, this.#progress.seconds));
     }
     this.#origins.add(reading.info?.origin ?? flowFileKindTexts[kind]);
+    this.#recordInfos.push(reading.info);
     this.#importedCount += reading.rows;
     this.#rejected.merge(reading.rejected);
     this.#inputs.push({ name: source.path, kind, packets: 0, records: reading.records });
@@ -251,7 +254,11 @@ class FlowsRunner {
     await this.#dnsSink?.abandon();
   }
 
+  /** What holds for all flows written. Files that said the same of their sets, and were not renamed, go on saying it. */
   #describeSet(): FlowSetInfo {
+    const [info, ...others] = this.#recordInfos;
+    if (info !== undefined && this.#meter === undefined && this.#options.l7 === undefined &&
+      others.every((other) => JSON.stringify(other) === JSON.stringify(info))) return info;
     const namer = this.#captureNamer ?? this.#recordNamer;
     const isMetered = this.#meter !== undefined;
     return {
@@ -288,6 +295,7 @@ class FlowsRunner {
       clockSteps: metered?.clockSteps ?? 0,
       unresolvedFragments: metered?.unresolvedFragments ?? 0,
       flowsEndedForRoom: metered?.flowsEndedForRoom ?? 0,
+      dictionaryOverflows: Object.values(this.#dictionaries).reduce((sum, { overflowCount }) => sum + overflowCount, 0),
       dnsQueries: this.#dnsTap?.queryCount ?? null,
       output: this.#options.output ?? null,
       problems: this.#problems,

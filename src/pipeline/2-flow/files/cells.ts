@@ -134,3 +134,23 @@ export function deriveIpVersion(batch: FlowBatch, row: number): void {
 function isZero(words: Uint32Array, at: number): boolean {
   return (words[at]! | words[at + 1]! | words[at + 2]! | words[at + 3]!) === 0;
 }
+
+/** Latest time that a date can show (ECMA-262 §21.4.1.1), in milliseconds. */
+const timeMsMax = 8.64e15;
+
+const counters = schema.filter(({ unit }) => unit === 'packets' || unit === 'bytes').map(({ name }) => name);
+
+/**
+ * Why the values of a filled row cannot be a flow's, or '' when they can: times must be dates, counters whole numbers
+ * that a double holds exactly. Without it a row that every sink must refuse would come in.
+ */
+export function describeUnsoundRow(batch: FlowBatch, row: number): string {
+  const { columns } = batch;
+  const startMs = columns.flowStartMilliseconds[row]!;
+  const endMs = columns.flowEndMilliseconds[row]!;
+  if (!(startMs <= timeMsMax && endMs <= timeMsMax)) return 'a time is later than any date';
+  for (const name of counters) {
+    if (!Number.isSafeInteger(columns[name][row]!)) return `${name} is not a whole number up to 2^53`;
+  }
+  return '';
+}

@@ -13,7 +13,7 @@ import { schema } from '../schema.ts';
 import {
   copyRows, createDictionaries, createFlowBatch, l7Sources, type Dictionaries, type FlowBatch, type FlowSetInfo,
 } from '../flow-batch.ts';
-import { AddressTexts, deriveIpVersion, essentialColumns, findCell, storeValue, type Cell } from './cells.ts';
+import { AddressTexts, deriveIpVersion, describeUnsoundRow, essentialColumns, findCell, storeValue, type Cell } from './cells.ts';
 import { badColumns, badValue, missingColumns } from './own-text.ts';
 import { parquetInfoKey } from './parquet-sink.ts';
 import type { FlowReadReport } from './read-report.ts';
@@ -111,6 +111,10 @@ async function readGroup(job: GroupJob, report: FlowReadReport): Promise<FlowBat
   }
   if (!job.cells.some((cell) => cell.column.name === 'ipVersion')) {
     for (let row = 0; row < job.rows; row++) deriveIpVersion(batch, row);
+  }
+  for (let row = 0; row < job.rows; row++) {
+    const unsound = problems.has(row) ? '' : describeUnsoundRow(batch, row);
+    if (unsound !== '') problems.set(row, unsound);
   }
   batch.rowCount = job.rows;
   for (const [row, problem] of problems) report.reject(`row ${job.rowStart + row + 1}`, problem);

@@ -2,6 +2,7 @@
 import { limits } from '#base';
 import { createDictionaries, createFlowBatch, clearRow, type Dictionaries, type FlowBatch } from '../flow-batch.ts';
 import { schema } from '../schema.ts';
+import { describeUnsoundRow } from './cells.ts';
 import type { FlowReadReport } from './read-report.ts';
 import { TextRecords } from './text-records.ts';
 
@@ -47,8 +48,9 @@ export async function* readTextTable(
     createDictionaries());
   function* fill(some: ReturnType<TextRecords['push']>): Generator<FlowBatch, void, void> {
     for (const record of some) {
-      const outcome = record.problem === '' ? reader.read(record.text, batch, batch.rowCount,
-        record.line) : record.problem;
+      let outcome = record.problem;
+      if (outcome === '') outcome = reader.read(record.text, batch, batch.rowCount, record.line);
+      if (outcome === isRow) outcome = describeUnsoundRow(batch, batch.rowCount) || isRow;
       if (outcome === isRow) batch.rowCount++;
       else clearRow(batch, batch.rowCount);
       if (outcome !== isRow && outcome !== isNothing) report.reject(`line ${record.line}`, outcome);

@@ -46,7 +46,9 @@ export function createExporterNamer(emit: EmitFlows): Namer {
         names[row] = today[code] ??= dictionary.encode(canonicalizeName(dictionary.decode(code)));
       }
       const source = flows.dictionaries.applicationNameSource.encode('exporter');
-      flows.columns.applicationNameSource.fill(source, 0, flows.rowCount);
+      const sources = flows.columns.applicationNameSource;
+      // A record that says who named it (one of our own files) goes on saying so.
+      for (let row = 0; row < flows.rowCount; row++) if (sources[row] === 0) sources[row] = source;
       emit(flows);
     },
     whenReady: () => undefined,
