@@ -32,7 +32,7 @@ export const meterBench: Bench = {
 
 function run(folder: string, say: (line: string) => void): BenchResult {
   say('making the capture: an hour of 16 homes, six times');
-  const capture = makeCapture(join(folder, 'homes.pcap'), { homes: 16, repetitions: 6 });
+  const capture = makeCapture(join(folder, 'homes.pcap'), { homes: 16, seconds: 3_600, repetitions: 6, isCut: true });
   const ours: number[] = [];
   const ourDefault: number[] = [];
   const reading: number[] = [];

@@ -24,8 +24,8 @@ export const ndpiBench: Bench = {
 
 function run(folder: string, say: (line: string) => void): BenchResult {
   if (!hasProgram('ndpiReader')) return { rows: [], notes: ['ndpiReader is not installed: apt-get install libndpi-bin'] };
-  say('making the capture: half an hour of 16 homes, frames whole');
-  const capture = makeCapture(join(folder, 'homes.pcap'), { homes: 16, repetitions: 1, seconds: 1_800, cut: false });
+  say('making the capture: an hour and a half of 16 homes, frames whole');
+  const capture = makeCapture(join(folder, 'homes.pcap'), { homes: 16, seconds: 5_400, repetitions: 1, isCut: false });
   const ours: number[] = [];
   const theirs: number[] = [];
   for (let i = 0; i < runs; i++) {

@@ -57,7 +57,7 @@ test('a capture of 5 GB meters in less than 300 MB of memory', options, async (c
   after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'large.pcap');
   // Two homes for half an hour, whole frames, again and again with the clock moved on: every repetition is new traffic.
-  const world = { homes: 2, seconds: 1800, cut: false };
+  const world = { homes: 2, seconds: 1800, isCut: false };
   const single = makeCapture(path, { ...world, repetitions: 1 });
   const repetitions = Math.ceil(captureBytesMin / (single.fileBytes - 24));
   const capture = makeCapture(path, { ...world, repetitions });

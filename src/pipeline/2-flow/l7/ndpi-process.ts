@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { EnvironmentError } from '#base';
 import { ExchangeFile } from './ndpi-exchange.ts';
-import { encodeNotice, RecordBlock, slotCount, VerdictStream, type ChildGreeting } from './ndpi-protocol.ts';
+import { encodeNotice, readGreeting, RecordBlock, slotCount, VerdictStream } from './ndpi-protocol.ts';
 
 export type NdpiProcessOptions = {
   /** File that is run as the child. */
@@ -200,7 +200,11 @@ export class NdpiProcess {
   }
 
   #greet(running: Running, text: string): void {
-    const greeting = JSON.parse(text) as ChildGreeting;
+    const greeting = readGreeting(text);
+    if (greeting === undefined) {
+      running.process.kill('SIGKILL');
+      return;
+    }
     if (greeting.kind === 'failed') {
       this.#failStart(new EnvironmentError(greeting.code, greeting.message));
       return;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  readGreeting,
   encodeNotice, encodeText, NoticeStream, RecordBlock, recordBytes, recordBytesMax, recordHeadBytes, RecordReader,
   releaseMark, textBytesMax, textMark, verdictBytes, VerdictStream,
 } from './ndpi-protocol.ts';
@@ -112,4 +113,14 @@ test('a text longer than any that we send is a broken stream', () => {
   bytes.writeUInt32LE(textBytesMax + 1, 4);
   const ignore = (): void => undefined;
   assert.equal(new VerdictStream({ onVerdict: ignore, onRelease: ignore, onText: ignore }).push(bytes), false);
+});
+
+test('a greeting is read, and anything else that a child may say is none', () => {
+  assert.deepEqual(readGreeting('{"kind":"ready","version":"4.2.0","protocolNames":["DNS",1]}'),
+    { kind: 'ready', version: '4.2.0', protocolNames: ['DNS', '1'] });
+  assert.deepEqual(readGreeting('{"kind":"failed","code":"ndpi-absent","message":"not here"}'),
+    { kind: 'failed', code: 'ndpi-absent', message: 'not here' });
+  for (const text of ['', '{', 'null', '[]', '7', '{"kind":"ready"}', '{"kind":"failed","code":1,"message":"x"}', '\u0000']) {
+    assert.equal(readGreeting(text), undefined, text);
+  }
 });

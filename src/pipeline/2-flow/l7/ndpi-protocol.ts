@@ -37,6 +37,24 @@ export type ChildGreeting =
   | { readonly kind: 'ready'; readonly version: string; readonly protocolNames: readonly string[] }
   | { readonly kind: 'failed'; readonly code: NdpiErrorCode; readonly message: string };
 
+/** The greeting in a text from the child, or undefined when it is none: a child gone wrong may say anything. */
+export function readGreeting(text: string): ChildGreeting | undefined {
+  let said: unknown;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { kind, version, protocolNames, code, message } = (said ?? {}) as Record<string, unknown>;
+  if (kind === 'ready' && typeof version === 'string' && Array.isArray(protocolNames)) {
+    return { kind, version, protocolNames: protocolNames.map(String) };
+  }
+  if (kind === 'failed' && typeof code === 'string' && typeof message === 'string') {
+    return { kind, code: code as NdpiErrorCode, message };
+  }
+  return undefined;
+}
+
 export type NdpiErrorCode = Extract<EnvironmentErrorCode, `ndpi-${string}`>;
 
 /** Bytes of a record that holds a packet of `packetBytes`. */
