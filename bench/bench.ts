@@ -1,4 +1,7 @@
-/** What a benchmark is, and how commands are measured: CPU seconds (user and system, children included) by the shell's own count. */
+/**
+ * What a benchmark is, and how commands are measured: CPU seconds (user and system, children included) by the shell's
+ * own count.
+ */
 import { spawnSync } from 'node:child_process';
 
 export type Comparison = {
@@ -22,7 +25,8 @@ export type Bench = {
   readonly run: (say: (line: string) => void) => Promise<BenchResult>;
 };
 
-export type Measured = { readonly cpuSeconds: number; readonly wallSeconds: number; readonly stdout: string; readonly stderr: string };
+export type Measured = { readonly cpuSeconds: number; readonly wallSeconds: number; readonly stdout: string;
+  readonly stderr: string };
 
 /** Runs a command to its end and measures it with its children. @throws Error  it failed */
 export function measureCommand(command: string, argv: readonly string[]): Measured {
@@ -48,11 +52,13 @@ export function hasProgram(program: string): boolean {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] as number : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return sorted.length % 2 === 1
+    ? sorted[middle] as number : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
 /** A comparison of rates: more is better. */
-export function compareRates(bench: string, peer: string, unit: string, ours: readonly number[], theirs: readonly number[]): Comparison {
+export function compareRates(bench: string, peer: string, unit: string, ours: readonly number[],
+  theirs: readonly number[]): Comparison {
   const ourRate = median(ours);
   const theirRate = median(theirs);
   return { bench, peer, unit, ours: ourRate, theirs: theirRate, ratio: ourRate / theirRate, runs: ours.length };

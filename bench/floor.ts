@@ -1,4 +1,6 @@
-/** The floor of metering: reads a capture and takes the link layer off every frame, nothing more. Argument: the capture. */
+/**
+ * The floor of metering: reads a capture and takes the link layer off every frame, nothing more. Argument: the capture.
+ */
 import { openByteSource, readCapture } from '#capture';
 
 const source = await openByteSource(process.argv[2] as string);

@@ -1,5 +1,6 @@
 /**
- * Metering without names: packets per CPU second, ours from the command line to the CSV on disk, against Debian's exporters
+ * Metering without names: packets per CPU second, ours from the command line to the CSV on disk, against Debian's
+ * exporters
  * on the same capture with the same timeouts.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +15,9 @@ const floor = new URL('floor.ts', import.meta.url).pathname;
 const unit = 'packets/CPU s';
 const bench = 'meter';
 /** softflowd's clock follows the capture with -a; without it nothing would expire before the end. */
-const softflowdTimeouts = ['-a', '-m', '262144', ...['maxlife=120', 'tcp=60', 'tcp.rst=2', 'tcp.fin=2', 'udp=60', 'icmp=60', 'general=60', 'expint=1']
+const softflowdTimeouts =
+  ['-a', '-m', '262144', ...['maxlife=120', 'tcp=60', 'tcp.rst=2', 'tcp.fin=2', 'udp=60', 'icmp=60', 'general=60',
+    'expint=1']
   .flatMap((timeout) => ['-t', timeout])];
 
 export const meterBench: Bench = {
@@ -39,10 +42,12 @@ function run(folder: string, say: (line: string) => void): BenchResult {
   const softflowd: number[] = [];
   const softflowdIdle: number[] = [];
   const nfpcapd: number[] = [];
-  const rate = (command: string, argv: readonly string[]): number => capture.packets / measureCommand(command, argv).cpuSeconds;
+  const rate = (command: string, argv: readonly string[]): number =>
+    capture.packets / measureCommand(command, argv).cpuSeconds;
   for (let i = 0; i < runs; i++) {
     say(`run ${i + 1} of ${runs}`);
-    ours.push(rate('node', [launcher, 'flows', capture.path, '-o', join(folder, 'flows.csv'), '--l7', 'none', '--keep-duplicates', '-q']));
+    ours.push(rate('node', [launcher, 'flows', capture.path, '-o', join(folder, 'flows.csv'), '--l7', 'none',
+      '--keep-duplicates', '-q']));
     ourDefault.push(rate('node', [launcher, 'flows', capture.path, '-o', join(folder, 'flows.csv'), '-q']));
     reading.push(rate('node', [floor, capture.path]));
     if (hasProgram('softflowd')) {

@@ -1,4 +1,6 @@
-/** Metering with nDPI names: packets per CPU second (parent and child together) against ndpiReader on the same capture. */
+/**
+ * Metering with nDPI names: packets per CPU second (parent and child together) against ndpiReader on the same capture.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +25,8 @@ export const ndpiBench: Bench = {
 };
 
 function run(folder: string, say: (line: string) => void): BenchResult {
-  if (!hasProgram('ndpiReader')) return { rows: [], notes: ['ndpiReader is not installed: apt-get install libndpi-bin'] };
+  if (!hasProgram('ndpiReader')) return { rows: [],
+    notes: ['ndpiReader is not installed: apt-get install libndpi-bin'] };
   say('making the capture: an hour and a half of 16 homes, frames whole');
   const capture = makeCapture(join(folder, 'homes.pcap'), { homes: 16, seconds: 5_400, repetitions: 1, isCut: false });
   const ours: number[] = [];
@@ -31,11 +34,12 @@ function run(folder: string, say: (line: string) => void): BenchResult {
   for (let i = 0; i < runs; i++) {
     say(`run ${i + 1} of ${runs}`);
     ours.push(capture.packets / measureCommand('node',
-      [launcher, 'flows', capture.path, '-o', join(folder, 'flows.csv'), '--l7', 'ndpi', '--keep-duplicates', '-q']).cpuSeconds);
+      [launcher, 'flows', capture.path, '-o', join(folder, 'flows.csv'), '--l7', 'ndpi', '--keep-duplicates',
+        '-q']).cpuSeconds);
     theirs.push(capture.packets / measureCommand('ndpiReader', ['-q', '-i', capture.path]).cpuSeconds);
   }
   return {
     rows: [compareRates(bench, 'ndpiReader -q', 'packets/CPU s', ours, theirs)],
-    notes: [`${capture.packets} packets, ${capture.fileBytes} bytes; ours with start-up, both processes, expiry and CSV.`],
+    notes: [`${capture.packets} packets, ${capture.fileBytes} bytes; ours with start-up, both processes and CSV.`],
   };
 }

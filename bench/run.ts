@@ -28,7 +28,8 @@ if (process.argv.includes('--list')) {
     if (isJson) continue;
     process.stdout.write(`\n${bench.name}: ${bench.description}\n\n${formatTable(
       ['against', 'unit', 'ours', 'theirs', 'ratio', 'runs'],
-      rows.map((row) => [row.peer, row.unit, format(row.ours), format(row.theirs), row.ratio.toFixed(2), String(row.runs)]))}\n`);
+      rows.map((row) => [row.peer, row.unit, format(row.ours), format(row.theirs), row.ratio.toFixed(2),
+        String(row.runs)]))}\n`);
     for (const note of notes) process.stdout.write(`${note}\n`);
   }
   if (isJson) process.stdout.write(`${JSON.stringify(comparisons, null, 2)}\n`);

@@ -62,10 +62,12 @@ export function mayImport(path: string, from: Room, to: Room): boolean {
   return to.level < from.level;
 }
 
-/** Folders whose code may open files, unpack them or start programs; the others are functions of their input. */
+/** Folders, and a file, whose code may open files, unpack them or start programs; the others are functions of their input. */
 export const foldersWithFiles: readonly string[] = [
   'src/pipeline/1-capture', 'src/pipeline/2-flow/files', 'src/pipeline/2-flow/l7', 'src/pipeline/7-action',
   'src/classifier/publish', 'src/classifier/update', 'src/apps', 'src/lab', 'sim',
+  // Reads the kernel that is shipped beside it, once.
+  'src/pipeline/2-flow/meter/meter-memory.ts',
 ];
 
 /** Folders whose code may open sockets. */

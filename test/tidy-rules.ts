@@ -87,7 +87,8 @@ function findDoorCode({ path, text }: SourceFile): string[] {
 function findBuiltins(names: readonly string[], folders: readonly string[]): Rule['find'] {
   const forbidden = new RegExp(`^(?:node:)?(?:${names.join('|')})(?:/.*)?$`);
   return (file) => {
-    if (!isShipped(file.path) || folders.some((folder) => file.path.startsWith(`${folder}/`))) return [];
+    const isAllowed = folders.some((folder) => file.path === folder || file.path.startsWith(`${folder}/`));
+    if (!isShipped(file.path) || isAllowed) return [];
     return importsOf(file).filter(({ specifier }) => forbidden.test(specifier))
       .map(({ specifier, line }) => `line ${line}: ${specifier} has side effects that this room must not have`);
   };

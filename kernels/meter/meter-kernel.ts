@@ -112,7 +112,8 @@ export function readHeaders(first: u32, end: u32, filled: u32): u32 {
       store<u32>(to, 0xffff, hDestination + 8);
       store<u32>(to, read32(at + 16), hDestination + 12);
       store<u32>(to, (4 << 8) | protocol, hProtocol);
-      store<u32>(to, ((firstWord >>> 16) & 255) | (load<u32>(interfaceIndex + (<usize>row << 2)) << 8), hInterfaceClass);
+      store<u32>(to, ((firstWord >>> 16) & 255) | (load<u32>(interfaceIndex + (<usize>row << 2)) << 8),
+        hInterfaceClass);
       store<u32>(to, octets, hOctets);
       store<u32>(to, read16(at + 4), hIdentification);
       transport = at + 20;
@@ -126,7 +127,8 @@ export function readHeaders(first: u32, end: u32, filled: u32): u32 {
         store<u32>(to + i, read32(at + 24 + i), hDestination);
       }
       store<u32>(to, (6 << 8) | protocol, hProtocol);
-      store<u32>(to, ((firstWord >>> 20) & 255) | (load<u32>(interfaceIndex + (<usize>row << 2)) << 8), hInterfaceClass);
+      store<u32>(to, ((firstWord >>> 20) & 255) | (load<u32>(interfaceIndex + (<usize>row << 2)) << 8),
+        hInterfaceClass);
       store<u32>(to, payloadBytes + 40, hOctets);
       store<u32>(to, 0, hIdentification);
       transport = at + 40;
@@ -161,7 +163,8 @@ export function readHeaders(first: u32, end: u32, filled: u32): u32 {
   let source = (ports >>> 16) * 0x9e3779b1 ^ load<u32>(from, hSource + 12);
   let destination = (ports & 0xffff) * 0x9e3779b1 ^ load<u32>(from, hDestination + 12);
   if (protocol >>> 8 == 6) {
-    source ^= load<u32>(from, hSource) * 0x85ebca6b ^ load<u32>(from, hSource + 4) * 0x2c1b3c6d ^ load<u32>(from, hSource + 8) * 0x297a2d39;
+    source ^= load<u32>(from, hSource) * 0x85ebca6b ^ load<u32>(from, hSource + 4) * 0x2c1b3c6d ^ load<u32>(from,
+      hSource + 8) * 0x297a2d39;
     destination ^= load<u32>(from, hDestination) * 0x85ebca6b ^ load<u32>(from, hDestination + 4) * 0x2c1b3c6d ^
       load<u32>(from, hDestination + 8) * 0x297a2d39;
   }
@@ -172,13 +175,14 @@ export function readHeaders(first: u32, end: u32, filled: u32): u32 {
 }
 
 @inline function isFromTo(record: usize, source: usize, destination: usize): bool {
-  return load<u64>(record, wSource + 8) == load<u64>(source, 8) && load<u64>(record, wDestination + 8) == load<u64>(destination, 8) &&
+  return load<u64>(record, wSource + 8) == load<u64>(source, 8) &&
+    load<u64>(record, wDestination + 8) == load<u64>(destination, 8) &&
     load<u64>(record, wSource) == load<u64>(source) && load<u64>(record, wDestination) == load<u64>(destination);
 }
 
 /**
- * Counts packets of the list of ready slots from `first` on, as long as each belongs to an open flow that goes on: in order
- * of time, within its timeouts, without FIN or RST, not ICMP, and no flow is due to be ended. Frees their slots.
+ * Counts packets of the list of ready slots from `first` on, as long as each belongs to an open flow that goes on: in
+ * order of time, within its timeouts, without FIN or RST, not ICMP, and no flow is due to be ended. Frees their slots.
  *
  * @returns index of the packet where it stopped, or `end`
  */
@@ -200,7 +204,8 @@ export function countPackets(first: u32, end: u32): u32 {
     const flags = load<u32>(from, hTcpFlags);
     const protocol = load<u32>(from, hProtocol);
     const transport = protocol & 255;
-    if (time > nextExpiry || (flags & (tcpFin | tcpRst)) != 0 || (transport != protocolTcp && transport != protocolUdp)) break;
+    if (time > nextExpiry || (flags & (tcpFin | tcpRst)) != 0 ||
+      (transport != protocolTcp && transport != protocolUdp)) break;
     const ports = load<u32>(from, hPorts);
     const hash = hashOf(from, ports, protocol);
     const interfaceClass = load<u32>(from, hInterfaceClass);

@@ -7,13 +7,15 @@ import { formatAddress, formatMac, isInPrefix, parseAddress, parseMac, parsePref
 const word = fc.integer({ min: 0, max: 0xffffffff });
 
 test('addresses are written as RFC 5952 and dotted quads say', () => {
-  for (const text of ['0.0.0.0', '192.0.2.7', '255.255.255.255', '::', '::1', '2001:db8::1', 'fe80::1:2:3:4', '2001:db8:0:1:1:1:1:1']) {
+  for (const text of ['0.0.0.0', '192.0.2.7', '255.255.255.255', '::', '::1', '2001:db8::1', 'fe80::1:2:3:4',
+    '2001:db8:0:1:1:1:1:1']) {
     assert.equal(formatAddress(Uint32Array.from(parseAddress(text) ?? []), 0), text);
   }
 });
 
 test('what is no address is none', () => {
-  for (const text of ['', '1.2.3', '1.2.3.256', '01.2.3.4.5', '1.2.3.4/8', ':::', '2001:db8::g', 'localhost', '1', '0x7f.1.1.1']) {
+  for (const text of ['', '1.2.3', '1.2.3.256', '01.2.3.4.5', '1.2.3.4/8', ':::', '2001:db8::g', 'localhost', '1',
+    '0x7f.1.1.1']) {
     assert.equal(parseAddress(text), undefined, text);
   }
 });
@@ -35,7 +37,8 @@ test('prefixes hold what they should, at every length', () => {
   assert.ok(inside('192.0.2.7', '192.0.2.7'));
   assert.ok(inside('2001:db8:1::5', '2001:db8::/32'));
   assert.ok(!inside('2001:db9::5', '2001:db8::/32'));
-  for (const text of ['10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/x', '10.0.0.0/8/8', 'home']) assert.equal(parsePrefix(text), undefined, text);
+  for (const text of ['10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/x', '10.0.0.0/8/8', 'home']) assert.equal(
+    parsePrefix(text), undefined, text);
 });
 
 test('property: a link address survives text', () => {

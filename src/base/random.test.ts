@@ -14,7 +14,8 @@ test('one seed, one sequence', () => {
 
 test('integers, exponentials and normals have the means asked for', () => {
   const random = new Random(1);
-  const mean = (draw: () => number): number => Array.from({ length: 20_000 }, draw).reduce((sum, value) => sum + value, 0) / 20_000;
+  const mean = (draw: () => number): number =>
+    Array.from({ length: 20_000 }, draw).reduce((sum, value) => sum + value, 0) / 20_000;
   assert.ok(Math.abs(mean(() => random.integer(1, 9)) - 5) < 0.1);
   assert.ok(Math.abs(mean(() => random.exponential(3)) - 3) < 0.15);
   assert.ok(Math.abs(mean(() => random.normal(10, 2)) - 10) < 0.1);

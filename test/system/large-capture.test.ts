@@ -75,5 +75,6 @@ test('a capture of 5 GB meters in less than 300 MB of memory', options, async (c
   assert.ok(statSync(join(folder, 'flows.csv')).size > summary.flows * 100);
   assert.ok(residentBytes < residentBytesMax, `${(residentBytes / 1e6).toFixed(0)} MB resident`);
   context.diagnostic(`${(capture.fileBytes / 1e9).toFixed(2)} GB, ${capture.packets} packets, ` +
-    `${summary.flows} flows in ${summary.seconds.toFixed(1)} s, ${(residentBytes / 1e6).toFixed(0)} MB resident at the peak`);
+    `${summary.flows} flows in ${summary.seconds.toFixed(1)} s, ` +
+    `${(residentBytes / 1e6).toFixed(0)} MB resident at the peak`);
 });

@@ -79,7 +79,8 @@ function parseHome(texts: string, before: Prefix[] = []): Prefix[] {
   return [...before, ...texts.split(',').map((text) => {
     const prefix = parsePrefix(text);
     if (prefix !== undefined) return prefix;
-    throw new OperatorError('bad-option', `--home wants prefixes such as 192.168.0.0/16 or 2001:db8::/48, not '${text}' ` +
+    throw new OperatorError('bad-option',
+      `--home wants prefixes such as 192.168.0.0/16 or 2001:db8::/48, not '${text}' ` +
       '(inputs are named before --home).');
   })];
 }

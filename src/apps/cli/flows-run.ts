@@ -254,7 +254,9 @@ class FlowsRunner {
     await this.#dnsSink?.abandon();
   }
 
-  /** What holds for all flows written. Files that said the same of their sets, and were not renamed, go on saying it. */
+  /**
+   * What holds for all flows written. Files that said the same of their sets, and were not renamed, go on saying it.
+   */
   #describeSet(): FlowSetInfo {
     const [info, ...others] = this.#recordInfos;
     if (info !== undefined && this.#meter === undefined && this.#options.l7 === undefined &&

@@ -13,7 +13,8 @@ import { schema } from '../schema.ts';
 import {
   copyRows, createDictionaries, createFlowBatch, l7Sources, type Dictionaries, type FlowBatch, type FlowSetInfo,
 } from '../flow-batch.ts';
-import { AddressTexts, deriveIpVersion, describeUnsoundRow, essentialColumns, findCell, storeValue, type Cell } from './cells.ts';
+import { AddressTexts, deriveIpVersion, describeUnsoundRow, essentialColumns, findCell, storeValue,
+  type Cell } from './cells.ts';
 import { badColumns, badValue, missingColumns } from './own-text.ts';
 import { parquetInfoKey } from './parquet-sink.ts';
 import type { FlowReadReport } from './read-report.ts';

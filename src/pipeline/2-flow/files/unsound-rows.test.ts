@@ -28,8 +28,11 @@ test('counters that are no whole numbers and times beyond all dates are rejected
 });
 
 test('the same in JSON lines', async () => {
-  const record = { ipVersion: 4, ipClassOfService: 0, responderPackets: 0, responderOctets: 0, ...Object.fromEntries(header.split(',').map((name, i) => [name, /^\d+$/.test(good[i] ?? '') ? Number(good[i]) : good[i]])) };
-  const text = [record, { ...record, initiatorOctets: 2.5 }, { ...record, flowStartMilliseconds: 9e15 }].map((row) => JSON.stringify(row)).join('\n');
+  const record = { ipVersion: 4, ipClassOfService: 0, responderPackets: 0, responderOctets: 0,
+    ...Object.fromEntries(header.split(',').map(
+      (name, i) => [name, /^\d+$/.test(good[i] ?? '') ? Number(good[i]) : good[i]])) };
+  const text = [record, { ...record, initiatorOctets: 2.5 },
+    { ...record, flowStartMilliseconds: 9e15 }].map((row) => JSON.stringify(row)).join('\n');
   const { rows, problems } = await read('jsonl', text);
   assert.deepEqual([rows, problems.length], [1, 2]);
 });

@@ -7,8 +7,10 @@ import { addressBytes, batchFrames, buildTcp, buildUdp, simulateHome, tcpAck, tc
 import { DnsQueryTap, type DnsQuery } from './dns-queries.ts';
 
 const path = {
-  sourceMac: Uint8Array.of(2, 0, 0, 0, 0, 1), destinationMac: Uint8Array.of(2, 0, 0, 0, 0, 2), source: addressBytes('192.168.1.20'),
-  destination: addressBytes('192.168.1.1'), hops: 64, classOfService: 0, identification: 4711, isUnfragmentable: false, isPadded: false,
+  sourceMac: Uint8Array.of(2, 0, 0, 0, 0, 1), destinationMac: Uint8Array.of(2, 0, 0, 0, 0, 2),
+    source: addressBytes('192.168.1.20'),
+  destination: addressBytes('192.168.1.1'), hops: 64, classOfService: 0, identification: 4711, isUnfragmentable: false,
+    isPadded: false,
 };
 const ports = { source: 40000, destination: 53 };
 
@@ -27,9 +29,11 @@ function readQueries(frames: readonly CapturedFrame[]): { queries: DnsQuery[]; t
 }
 
 test('a query over UDP gives time, addresses, name, type and the IP-ID', () => {
-  const { queries } = readQueries([{ timeMicroseconds: 1_500_000, frame: buildUdp(path, ports, question('Cam.Example.ORG')) }]);
+  const { queries } = readQueries(
+    [{ timeMicroseconds: 1_500_000, frame: buildUdp(path, ports, question('Cam.Example.ORG')) }]);
   assert.deepEqual(queries, [{
-    timeMilliseconds: 1500, sourceAddress: '192.168.1.20', destinationAddress: '192.168.1.1', sourcePort: 40000, name: 'cam.example.org',
+    timeMilliseconds: 1500, sourceAddress: '192.168.1.20', destinationAddress: '192.168.1.1', sourcePort: 40000,
+      name: 'cam.example.org',
     queryType: 28, dnsId: 0x1234, ipId: 4711,
   }]);
 });
@@ -37,16 +41,20 @@ test('a query over UDP gives time, addresses, name, type and the IP-ID', () => {
 test('a query over TCP has its length in front; IPv6 has no IP-ID', () => {
   const v6 = { ...path, source: addressBytes('fd00::20'), destination: addressBytes('fd00::1') };
   const message = question('a.test');
-  const segment = { ports, sequence: 1, acknowledgment: 1, flags: tcpAck | tcpPsh, window: 1, options: new Uint8Array(0) };
-  const { queries } = readQueries([{ timeMicroseconds: 0, frame: buildTcp(v6, segment, Uint8Array.of(0, message.length, ...message)) }]);
+  const segment = { ports, sequence: 1, acknowledgment: 1, flags: tcpAck | tcpPsh, window: 1,
+    options: new Uint8Array(0) };
+  const { queries } = readQueries(
+    [{ timeMicroseconds: 0, frame: buildTcp(v6, segment, Uint8Array.of(0, message.length, ...message)) }]);
   assert.deepEqual(queries.map((query) => [query.name, query.ipId]), [['a.test', undefined]]);
 });
 
 test('answers are passed over; cut and foreign messages are counted', () => {
-  const build = (payload: Uint8Array): CapturedFrame => ({ timeMicroseconds: 0, frame: buildUdp(path, ports, payload) });
+  const build = (payload: Uint8Array): CapturedFrame => (
+    { timeMicroseconds: 0, frame: buildUdp(path, ports, payload) });
   const answer = readQueries([build(question('a.test', 0x8180))]);
   assert.equal(answer.queries.length + answer.tap.unreadableCount, 0);
-  for (const bad of [question('a.test').slice(0, 15), new Uint8Array(5), question('a.test', 0x2800), Uint8Array.of(...question('a').slice(0, 12), 0xc0, 12)]) {
+  for (const bad of [question('a.test').slice(0, 15), new Uint8Array(5), question('a.test', 0x2800),
+    Uint8Array.of(...question('a').slice(0, 12), 0xc0, 12)]) {
     const { queries, tap } = readQueries([build(bad)]);
     assert.deepEqual([queries.length, tap.unreadableCount], [0, 1]);
   }

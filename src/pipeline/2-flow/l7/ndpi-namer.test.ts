@@ -186,7 +186,8 @@ test('flows wait for the verdict on their conversation and keep their order', as
 });
 
 test('nothing is sent after 25 packets of UDP: a verdict is due then', async () => {
-  const world = await new World().open('if (record.isLast && packetCount === 25) verdict(); else if (packetCount >= 25) die()');
+  const world = await new World().open(
+    'if (record.isLast && packetCount === 25) verdict(); else if (packetCount >= 25) die()');
   world.packets(times(60, 1));
   world.flows([1]);
   const counts = await world.end();

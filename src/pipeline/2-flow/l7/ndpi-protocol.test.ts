@@ -120,7 +120,8 @@ test('a greeting is read, and anything else that a child may say is none', () =>
     { kind: 'ready', version: '4.2.0', protocolNames: ['DNS', '1'] });
   assert.deepEqual(readGreeting('{"kind":"failed","code":"ndpi-absent","message":"not here"}'),
     { kind: 'failed', code: 'ndpi-absent', message: 'not here' });
-  for (const text of ['', '{', 'null', '[]', '7', '{"kind":"ready"}', '{"kind":"failed","code":1,"message":"x"}', '\u0000']) {
+  for (const text of ['', '{', 'null', '[]', '7', '{"kind":"ready"}', '{"kind":"failed","code":1,"message":"x"}',
+    '\u0000']) {
     assert.equal(readGreeting(text), undefined, text);
   }
 });

@@ -129,7 +129,8 @@ export class FlowCounter {
     this.#state[stateOctets] = (this.#state[stateOctets] as number) + octets;
     if (time >= (doubles[doubleAt + table.dEnd] as number)) {
       doubles[doubleAt + table.dEnd] = time;
-      doubles[doubleAt + table.dOver] = Math.min(time + this.#idleMicroseconds, doubles[doubleAt + table.dCut] as number);
+      doubles[doubleAt + table.dOver] =
+        Math.min(time + this.#idleMicroseconds, doubles[doubleAt + table.dCut] as number);
     } else {
       this.#noteLate(index, time);
     }
@@ -141,7 +142,8 @@ export class FlowCounter {
     } else {
       doubles[doubleAt + table.dResponderOctets] = (doubles[doubleAt + table.dResponderOctets] as number) + octets;
       doubles[doubleAt + table.dResponderPackets] = (doubles[doubleAt + table.dResponderPackets] as number) + 1;
-      if ((seen & table.seenResponder) === 0) words[at + table.wReverseClass] = (headers[from + header.hInterfaceClass] as number) & 255;
+      if ((seen & table.seenResponder) === 0) words[at + table.wReverseClass] =
+        (headers[from + header.hInterfaceClass] as number) & 255;
       words[at + table.wSeen] = seen | table.seenResponder | (flags << table.responderFlagsShift);
     }
     if ((flags & (tcpFin | tcpRst)) !== 0) this.#closeIfOver(index, time, flags);
@@ -215,7 +217,8 @@ export class FlowCounter {
       const next = words[at + table.wChain] as number;
       if (words[at + table.wHash] === hash && words[at + table.wProtocol] === protocol) {
         let direction = 0;
-        if (words[at + table.wPorts] === ports && sameAddresses(words, at, headers, from + header.hSource, from + header.hDestination)) {
+        if (words[at + table.wPorts] === ports &&
+          sameAddresses(words, at, headers, from + header.hSource, from + header.hDestination)) {
           direction = 1;
         } else if (words[at + table.wPorts] === reversePorts &&
           sameAddresses(words, at, headers, from + header.hDestination, from + header.hSource)) {
@@ -243,7 +246,8 @@ export class FlowCounter {
   }
 
   /**
-   * The flow-key fields that only the initiator's packets carry: interface and class of service. Stray packets after the
+   * The flow-key fields that only the initiator's packets carry: interface and class of service. Stray packets after
+   * the
    * end of a flow are the kernel's, with a class of service of its own: they belong to the flow all the same.
    */
   #isOfInitiatorKey(index: number, slot: number): boolean {
@@ -295,7 +299,8 @@ export class FlowCounter {
     this.#keepMacs(at, from);
     words[at + table.wPorts] = ports;
     words[at + table.wProtocol] = protocol;
-    words[at + table.wInterfaceClass] = (headers[from + header.hInterfaceClass] as number) & (this.#forward ? 0xffffffff : 0xffffff00);
+    words[at + table.wInterfaceClass] =
+      (headers[from + header.hInterfaceClass] as number) & (this.#forward ? 0xffffffff : 0xffffff00);
     words[at + table.wReverseClass] = 0;
     words[at + table.wSeen] = 0;
     words[at + table.wIcmp] = headers[from + header.hIcmp] as number;
@@ -338,7 +343,8 @@ export class FlowCounter {
     const closedBefore = time - this.#lingerMicroseconds;
     const idleBefore = time - this.#idleMicroseconds;
     let index = flows.closed[table.oldest];
-    while (index !== table.none && (flows.doubles[index * table.recordDoubles + table.dClosed] as number) < closedBefore) {
+    while (index !== table.none &&
+      (flows.doubles[index * table.recordDoubles + table.dClosed] as number) < closedBefore) {
       this.#endFlow(index, flowEndReason.endSeen);
       index = flows.closed[table.oldest];
     }
@@ -349,7 +355,8 @@ export class FlowCounter {
     }
     const { closed, open } = flows;
     const nextClosed = closed[table.oldest] === table.none ? Infinity
-      : (flows.doubles[closed[table.oldest] * table.recordDoubles + table.dClosed] as number) + this.#lingerMicroseconds;
+      : (flows.doubles[closed[table.oldest] * table.recordDoubles + table.dClosed] as number) +
+        this.#lingerMicroseconds;
     const nextIdle = open[table.oldest] === table.none ? Infinity
       : (flows.doubles[open[table.oldest] * table.recordDoubles + table.dEnd] as number) + this.#idleMicroseconds;
     this.#state[stateNextExpiry] = Math.min(nextClosed, nextIdle);
@@ -366,7 +373,8 @@ export class FlowCounter {
   #endFlow(index: number, reason: number): void {
     const flows = this.#flows;
     appendFlowRow(flows, index, reason, this.#out);
-    flows.remove(flows.doubles[index * table.recordDoubles + table.dClosed] === Infinity ? flows.open : flows.closed, index);
+    flows.remove(flows.doubles[index * table.recordDoubles + table.dClosed] === Infinity ? flows.open : flows.closed,
+      index);
     flows.release(index);
     this.flowCount++;
     if (this.#out.rowCount === this.#out.capacity) this.#flush();

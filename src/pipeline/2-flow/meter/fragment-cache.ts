@@ -1,6 +1,7 @@
 /**
  * Ports of fragmented datagrams (RFC 791 §3.2, RFC 8200 §4.5): only the first fragment carries the transport header, so
- * its ports are remembered by source, destination, protocol and identification. Direct-mapped and bounded: two datagrams
+ * its ports are remembered by source, destination, protocol and identification. Direct-mapped and bounded: two
+ * datagrams
  * on one place displace each other, and the later fragments of the displaced one are counted as unresolved.
  */
 import { limits } from '#base';
@@ -66,7 +67,8 @@ export class FragmentCache {
   #place(slab: HeaderSlab, slot: number): number {
     const { words } = slab;
     const at = slot * header.headerWords;
-    let hash = Math.imul(words[at + header.hIdentification] as number, 0x9e3779b1) ^ (words[at + header.hSource + 3] as number);
+    let hash = Math.imul(words[at + header.hIdentification] as number,
+      0x9e3779b1) ^ (words[at + header.hSource + 3] as number);
     hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ (words[at + header.hDestination + 3] as number);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ (words[at + header.hProtocol] as number);
     return (hash ^ (hash >>> 16)) & this.#mask;

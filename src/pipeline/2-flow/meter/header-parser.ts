@@ -53,7 +53,8 @@ export class HeaderParser {
   /**
    * Reads rows [first, end) of a batch into slots.
    *
-   * The usual packets are read by the kernel, the others here; without a kernel all are. The lowest free slots are taken;
+   * The usual packets are read by the kernel, the others here; without a kernel all are. The lowest free slots are
+   * taken;
    * at least `end - first` must be free, and whoever is done with one clears `hState`.
    *
    * @param slots  [rowsMax] the kernel's list of slots: the filled slots, in the order of the packets; overwritten
@@ -91,7 +92,8 @@ export class HeaderParser {
     let slot = parameters[parameter.nextSlot] as number;
     while (words[slot * header.headerWords + header.hState] !== header.slotFree) slot++;
     parameters[parameter.nextSlot] = slot;
-    const problem = packets.ipVersion[row] === 4 ? this.#readIPv4(packets, row, slot) : this.#readIPv6(packets, row, slot);
+    const problem = packets.ipVersion[row] === 4
+      ? this.#readIPv4(packets, row, slot) : this.#readIPv6(packets, row, slot);
     if (problem !== undefined) {
       this.rejected.add(problem);
       return filled;
@@ -127,7 +129,8 @@ export class HeaderParser {
     const row = words[at + header.hPacketRow] as number;
     const end = (packets.networkOffset[row] as number) +
       Math.min(packets.networkBytes[row] as number, words[at + header.hOctets] as number);
-    if (!this.#duplicates.isCopy(this.#slab, slot, this.#view, words[at + header.hTransport] as number, end, fragmentOffset)) return false;
+    if (!this.#duplicates.isCopy(this.#slab, slot, this.#view, words[at + header.hTransport] as number, end,
+      fragmentOffset)) return false;
     this.rejected.add('duplicate');
     return true;
   }
@@ -136,7 +139,8 @@ export class HeaderParser {
     const { words } = this.#slab;
     const view = this.#view;
     const at = slot * header.headerWords;
-    words[at + header.hInterfaceClass] = ((packets.interfaceIndex[row] as number) << 8) | (words[at + header.hInterfaceClass] as number);
+    words[at + header.hInterfaceClass] = ((packets.interfaceIndex[row] as number) << 8)
+      | (words[at + header.hInterfaceClass] as number);
     words[at + header.hVlan] = packets.vlanId[row] as number;
     words[at + header.hPacketRow] = row;
     words[at + header.hTransport] = this.#transport;
@@ -253,6 +257,7 @@ export class HeaderParser {
 
 /** Hop-by-hop, routing, fragment, destination options, mobility, HIP, shim6 (IANA "IPv6 Extension Header Types"). */
 function isExtension(protocol: number): boolean {
-  return protocol === 0 || protocol === 43 || protocol === 44 || protocol === 60 || protocol === 135 || protocol === 139 ||
+  return protocol === 0 || protocol === 43 || protocol === 44 || protocol === 60 || protocol === 135 ||
+    protocol === 139 ||
     protocol === 140;
 }

@@ -1,6 +1,8 @@
 /**
- * HeaderSlab: the headers of packets that the meter has read but not yet counted, one record of 96 bytes a slot. Records
- * rather than columns, because packets come and go one by one: a packet's fields lie on two cache lines, and one array is
+ * HeaderSlab: the headers of packets that the meter has read but not yet counted, one record of 96 bytes a slot.
+ * Records
+ * rather than columns, because packets come and go one by one: a packet's fields lie on two cache lines, and one array
+ * is
  * checked instead of twenty. It holds no payload.
  */
 
@@ -29,7 +31,9 @@ export const hIdentification = 16;
 export const hVlan = 17;
 /** Three words: destination and source link address as they lie in the frame; zeros when the link has none. */
 export const hMacs = 18;
-/** Row of the packet in the batch that it came from, and offset of its transport header there; valid while the batch is. */
+/**
+ * Row of the packet in the batch that it came from, and offset of its transport header there; valid while the batch is.
+ */
 export const hPacketRow = 21;
 export const hTransport = 22;
 /** One of `slot…`. */
@@ -56,7 +60,8 @@ export function headerSlabBytes(slotCount: number): number {
 }
 
 /** An empty slab. @param bytes  `headerSlabBytes(slotCount)` zeroed bytes, aligned to 8 */
-export function createHeaderSlab(slotCount: number, bytes: Uint8Array = new Uint8Array(headerSlabBytes(slotCount))): HeaderSlab {
+export function createHeaderSlab(slotCount: number,
+  bytes: Uint8Array = new Uint8Array(headerSlabBytes(slotCount))): HeaderSlab {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, slotCount * headerWords);
   return { slotCount, words, doubles: new Float64Array(bytes.buffer, bytes.byteOffset, slotCount * headerDoubles) };
 }

@@ -19,7 +19,8 @@ export function isFromInitiator(slab: HeaderSlab, slot: number, home: readonly P
   const at = slot * header.headerWords;
   const source = at + header.hSource;
   const destination = at + header.hDestination;
-  const isInside = (address: number): boolean => home.length > 0 ? isInAny(words, address, home) : isPrivate(words, address);
+  const isInside = (address: number): boolean => home.length > 0
+    ? isInAny(words, address, home) : isPrivate(words, address);
   const sourceInside = isInside(source);
   if (sourceInside !== isInside(destination)) {
     if (home.length > 0 || isGlobalUnicast(words, sourceInside ? destination : source)) return sourceInside;

@@ -1,5 +1,6 @@
 /**
- * Brings rows of a packet batch to where the kernel sees them: the columns are copied (30 bytes a packet), the bytes only
+ * Brings rows of a packet batch to where the kernel sees them: the columns are copied (30 bytes a packet), the bytes
+ * only
  * when the batch does not lie in the meter's memory already.
  */
 import { limits } from '#base';
@@ -62,7 +63,10 @@ export class KernelInput {
     return placedEnd;
   }
 
-  /** Copies the stretch of bytes that the rows lie in. At least one row always fits: a frame has at most `frameBytesMax`. */
+  /**
+   * Copies the stretch of bytes that the rows lie in. At least one row always fits: a frame has at most
+   * `frameBytesMax`.
+   */
   #copyBytes(packets: PacketBatch, first: number, end: number): number {
     const { linkOffset, networkOffset, networkBytes } = packets;
     let low = Infinity;

@@ -1,17 +1,22 @@
 /**
- * The one block of memory that a meter works in: packets being read, their headers, the open flows. WebAssembly sees the
+ * The one block of memory that a meter works in: packets being read, their headers, the open flows. WebAssembly sees
+ * the
  * same block, so the fast inner loops (`kernels/meter/`) and the readable code here work on the same records.
  * Everything is allocated once; the operating system gives pages only where they are used.
  */
 import { readFileSync } from 'node:fs';
 import { assertInvariant } from '#base';
 
-/** Who runs the inner loops: WebAssembly, or the readable code alone (for comparison, and where WebAssembly is not to be had). */
+/**
+ * Who runs the inner loops: WebAssembly, or the readable code alone (for comparison, and where WebAssembly is not to be
+ * had).
+ */
 export type KernelKind = 'wasm' | 'none';
 
 /** Words of the parameter block; their meaning is fixed in `kernels/meter/meter-kernel.ts`. */
 export const parameter = {
-  slab: 0, data: 1, networkOffset: 2, networkBytes: 3, ipVersion: 4, timeMicroseconds: 5, linkOffset: 6, interfaceIndex: 7, vlanId: 8,
+  slab: 0, data: 1, networkOffset: 2, networkBytes: 3, ipVersion: 4, timeMicroseconds: 5, linkOffset: 6,
+    interfaceIndex: 7, vlanId: 8,
   slots: 9, ready: 10, records: 11, filled: 12, nextSlot: 13, heads: 14, headMask: 15, openList: 16,
   rowBase: 17,
 } as const;

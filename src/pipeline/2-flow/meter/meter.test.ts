@@ -34,10 +34,12 @@ function readRows(batch: FlowBatch): Flow[] {
   }));
 }
 
-function meterFrames(frames: readonly CapturedFrame[], options: Partial<MeterOptions> = {}, batchRows = Infinity): { flows: Flow[]; meter: Meter } {
+function meterFrames(frames: readonly CapturedFrame[], options: Partial<MeterOptions> = {},
+  batchRows = Infinity): { flows: Flow[]; meter: Meter } {
   const flows: Flow[] = [];
   const meter = new Meter(options, (batch) => void flows.push(...readRows(batch)));
-  for (let first = 0; first < frames.length; first += batchRows) meter.add(batchFrames(frames.slice(first, first + batchRows)));
+  for (let first = 0; first < frames.length;
+    first += batchRows) meter.add(batchFrames(frames.slice(first, first + batchRows)));
   meter.end();
   return { flows, meter };
 }
@@ -54,13 +56,17 @@ function pathOf(source: string, destination: string, classOfService = 0): Parame
   };
 }
 
-function udp(timeS: number, source: string, destination: string, ports: [number, number], bytes = 10, tos = 0): CapturedFrame {
+function udp(timeS: number, source: string, destination: string, ports: [number, number], bytes = 10,
+  tos = 0): CapturedFrame {
   const payload = new Uint8Array(bytes).fill(timeS);
-  return { timeMicroseconds: timeS * 1e6, frame: buildUdp(pathOf(source, destination, tos), { source: ports[0], destination: ports[1] }, payload) };
+  return { timeMicroseconds: timeS * 1e6,
+    frame: buildUdp(pathOf(source, destination, tos), { source: ports[0], destination: ports[1] }, payload) };
 }
 
-function tcp(timeS: number, source: string, destination: string, ports: [number, number], flags: number): CapturedFrame {
-  const segment = { ports: { source: ports[0], destination: ports[1] }, sequence: 1, acknowledgment: 1, flags, window: 1, options: new Uint8Array(0) };
+function tcp(timeS: number, source: string, destination: string, ports: [number, number],
+  flags: number): CapturedFrame {
+  const segment = { ports: { source: ports[0], destination: ports[1] }, sequence: 1, acknowledgment: 1, flags,
+    window: 1, options: new Uint8Array(0) };
   return { timeMicroseconds: timeS * 1e6, frame: buildTcp(pathOf(source, destination), segment, new Uint8Array(0)) };
 }
 
@@ -73,7 +79,8 @@ test('two directions of a conversation are one biflow with IP total lengths', ()
   assert.equal(flows.length, 1);
   const [flow] = flows;
   assert.deepEqual(
-    [flow?.source, flow?.destination, flow?.ports, flow?.packets, flow?.octets, flow?.tos, flow?.startMs, flow?.endMs, flow?.reason],
+    [flow?.source, flow?.destination, flow?.ports, flow?.packets, flow?.octets, flow?.tos, flow?.startMs, flow?.endMs,
+      flow?.reason],
     [camera, cloud, '5000>53', '2/1', `${28 + 10 + 28 + 20}/${28 + 100}`, '0/8', 1000, 2000, 4]);
 });
 
@@ -95,19 +102,22 @@ test('the initiator is the side inside the home, else the sender of the SYN, els
 
 test('type of service and interface are key fields of the initiator alone', () => {
   const twoClasses = meterFrames([
-    udp(1, camera, cloud, [5000, 53], 10, 0), udp(2, camera, cloud, [5000, 53], 10, 16), udp(3, cloud, camera, [53, 5000], 10, 4),
+    udp(1, camera, cloud, [5000, 53], 10, 0), udp(2, camera, cloud, [5000, 53], 10, 16),
+      udp(3, cloud, camera, [53, 5000], 10, 4),
     udp(4, cloud, camera, [53, 5000], 10, 8),
   ]);
   assert.deepEqual(twoClasses.flows.map((flow) => `${flow.tos} ${flow.packets}`).sort(), ['0/0 1/0', '16/4 1/2']);
   const twoInterfaces = meterFrames([
-    { ...udp(1, camera, cloud, [5000, 53]), interfaceIndex: 1 }, { ...udp(2, camera, cloud, [5000, 53]), interfaceIndex: 2 },
+    { ...udp(1, camera, cloud, [5000, 53]), interfaceIndex: 1 },
+      { ...udp(2, camera, cloud, [5000, 53]), interfaceIndex: 2 },
     { ...udp(3, cloud, camera, [53, 5000]), interfaceIndex: 7 },
   ]);
   assert.deepEqual(twoInterfaces.flows.map((flow) => `${flow.ingress} ${flow.packets}`).sort(), ['1 1/0', '2 1/1']);
 });
 
 test('idle and active timeouts end flows, and say so', () => {
-  const idle = meterFrames([udp(0, camera, cloud, [1, 2]), udp(60, camera, cloud, [1, 2]), udp(121, camera, cloud, [1, 2])]);
+  const idle = meterFrames([udp(0, camera, cloud, [1, 2]), udp(60, camera, cloud, [1, 2]),
+    udp(121, camera, cloud, [1, 2])]);
   assert.deepEqual(idle.flows.map((flow) => `${flow.packets} ${flow.reason}`), ['2/0 1', '1/0 4']);
   const times = Array.from({ length: 25 }, (_, i) => i * 10);
   const active = meterFrames(times.map((time) => udp(time, camera, cloud, [1, 2])));
@@ -117,7 +127,8 @@ test('idle and active timeouts end flows, and say so', () => {
 
 test('a flow cut by the active timeout keeps its direction', () => {
   const other = '198.51.100.9';
-  const frames = [udp(0, cloud, other, [1, 2]), ...Array.from({ length: 20 }, (_, i) => udp(i * 10 + 5, other, cloud, [2, 1]))];
+  const frames = [udp(0, cloud, other, [1, 2]),
+    ...Array.from({ length: 20 }, (_, i) => udp(i * 10 + 5, other, cloud, [2, 1]))];
   const { flows } = meterFrames(frames);
   assert.deepEqual(flows.map((flow) => flow.source), [cloud, cloud]);
 });
@@ -126,8 +137,10 @@ test('FIN both ways and RST end a flow; stray packets still belong to it, a new 
   const ports: [number, number] = [40000, 443];
   const back: [number, number] = [443, 40000];
   const { flows } = meterFrames([
-    tcp(0, camera, cloud, ports, tcpSyn), tcp(0.1, cloud, camera, back, tcpSyn | tcpAck), tcp(0.2, camera, cloud, ports, tcpFin | tcpAck),
-    tcp(0.3, cloud, camera, back, tcpFin | tcpAck), tcp(0.4, camera, cloud, ports, tcpAck), tcp(0.5, camera, cloud, ports, tcpSyn),
+    tcp(0, camera, cloud, ports, tcpSyn), tcp(0.1, cloud, camera, back, tcpSyn | tcpAck),
+      tcp(0.2, camera, cloud, ports, tcpFin | tcpAck),
+    tcp(0.3, cloud, camera, back, tcpFin | tcpAck), tcp(0.4, camera, cloud, ports, tcpAck),
+      tcp(0.5, camera, cloud, ports, tcpSyn),
     tcp(0.6, cloud, camera, back, tcpRst), tcp(9, camera, cloud, ports, tcpAck),
   ]);
   assert.deepEqual(flows.map((flow) => `${flow.packets} ${flow.reason} ${flow.flags}`),
@@ -139,7 +152,8 @@ test('fragments belong to the flow of their first; those without one are counted
   const pieces = fragmentFrame(whole.frame).map((frame, i) => ({ timeMicroseconds: 1e6 + i, frame }));
   assert.equal(pieces.length, 3);
   const { flows, meter } = meterFrames(pieces);
-  assert.deepEqual(flows.map((flow) => `${flow.ports} ${flow.packets} ${flow.octets}`), [`5000>6000 3/0 ${4000 + 8 + 3 * 20}/0`]);
+  assert.deepEqual(flows.map((flow) => `${flow.ports} ${flow.packets} ${flow.octets}`),
+    [`5000>6000 3/0 ${4000 + 8 + 3 * 20}/0`]);
   assert.equal(meter.counts().unresolvedFragments, 0);
   const headless = meterFrames(pieces.slice(1));
   assert.deepEqual(headless.flows.map((flow) => `${flow.ports} ${flow.packets}`), ['0>0 2/0']);
@@ -151,11 +165,13 @@ test('an echo reply belongs to its request, with type and code kept', () => {
   const reply = { timeMicroseconds: 1000, frame: buildIcmp(pathOf(cloud, camera), 0, 0, 1, new Uint8Array(8)) };
   const unreachable = { timeMicroseconds: 2000, frame: buildIcmp(pathOf(camera, cloud), 3, 1, 0, new Uint8Array(28)) };
   const { flows } = meterFrames([request, reply, unreachable]);
-  assert.deepEqual(flows.map((flow) => `${flow.icmp} ${flow.packets} ${flow.ports}`).sort(), ['2048 1/1 0>0', '769 1/0 0>0']);
+  assert.deepEqual(flows.map((flow) => `${flow.icmp} ${flow.packets} ${flow.ports}`).sort(),
+    ['2048 1/1 0>0', '769 1/0 0>0']);
   const v6 = ['fd00::10', '2001:db8::5'] as const;
   const sixRequest = { timeMicroseconds: 0, frame: buildIcmp(pathOf(v6[0], v6[1]), 128, 0, 1, new Uint8Array(8)) };
   const sixReply = { timeMicroseconds: 1000, frame: buildIcmp(pathOf(v6[1], v6[0]), 129, 0, 1, new Uint8Array(8)) };
-  assert.deepEqual(meterFrames([sixRequest, sixReply]).flows.map((flow) => `${flow.icmp} ${flow.packets} ${flow.source}`),
+  assert.deepEqual(meterFrames([sixRequest, sixReply]).flows.map(
+    (flow) => `${flow.icmp} ${flow.packets} ${flow.source}`),
     [`${128 * 256} 1/1 fd00::10`]);
 });
 
@@ -169,7 +185,8 @@ test('copies from a mirrored port are rejected and counted, unless they are to b
   assert.equal(meterFrames([once, copy, later], { duplicateWindowMs: 0 }).flows[0]?.packets, '3/0');
 });
 
-test('no packet of an unmirrored home is taken for a copy; every one of a mirrored home is, but for bare segments', () => {
+test('no packet of an unmirrored home is taken for a copy; every one of a mirrored home is, but for bare segments',
+  () => {
   const frames = [...simulateHome({ seed: 2019, durationS: 1800, servers: 'clouds' })];
   assert.equal(meterFrames(frames, {}, 5000).meter.counts().rejected.get('duplicate'), 0);
   const some = frames.slice(0, 20_000);
@@ -189,14 +206,17 @@ test('copies of fragments are found, and fragments of one datagram are no copies
 });
 
 test('late packets within the window count in order; a step of the clock ends all flows', () => {
-  const ordered = [tcp(1, camera, cloud, [9, 10], tcpSyn), udp(1.2, camera, cloud, [1, 2]), udp(1.4, camera, cloud, [1, 2], 10, 16), udp(3, camera, cloud, [1, 2])];
+  const ordered = [tcp(1, camera, cloud, [9, 10], tcpSyn), udp(1.2, camera, cloud, [1, 2]),
+    udp(1.4, camera, cloud, [1, 2], 10, 16), udp(3, camera, cloud, [1, 2])];
   const shuffled = [1, 0, 2, 3].map((i) => ordered[i] as CapturedFrame);
   assert.deepEqual(meterFrames(shuffled).flows, meterFrames(ordered).flows);
   assert.equal(meterFrames(shuffled).meter.counts().latePackets, 0);
 
-  const step = meterFrames([udp(1000, camera, cloud, [1, 2]), udp(5, camera, cloud, [1, 2]), udp(6, camera, cloud, [1, 2])]);
+  const step = meterFrames([udp(1000, camera, cloud, [1, 2]), udp(5, camera, cloud, [1, 2]),
+    udp(6, camera, cloud, [1, 2])]);
   assert.equal(step.meter.counts().clockSteps, 1);
-  assert.deepEqual(step.flows.map((flow) => `${flow.startMs} ${flow.packets} ${flow.reason}`), ['1000000 1/0 4', '5000 2/0 4']);
+  assert.deepEqual(step.flows.map((flow) => `${flow.startMs} ${flow.packets} ${flow.reason}`),
+    ['1000000 1/0 4', '5000 2/0 4']);
 });
 
 test('a packet later than the window is counted in its flow and reported', () => {
@@ -208,7 +228,8 @@ test('a packet later than the window is counted in its flow and reported', () =>
 
 test('a full table ends the flow that was idle for longest, and counts it', () => {
   const frames = [
-    udp(1, camera, cloud, [1, 2]), udp(2, camera, cloud, [3, 2]), udp(3, camera, cloud, [4, 2]), udp(4, camera, cloud, [1, 2]),
+    udp(1, camera, cloud, [1, 2]), udp(2, camera, cloud, [3, 2]), udp(3, camera, cloud, [4, 2]),
+      udp(4, camera, cloud, [1, 2]),
     udp(5, camera, cloud, [5, 2]),
   ];
   const { flows, meter } = meterFrames(frames, { openFlowsMax: 3 });
@@ -229,11 +250,13 @@ test('property: any split of a capture gives the flows of the whole', () => {
   const frames = [...simulateHome({ seed: 7, durationS: 300 })];
   const whole = meterFrames(frames);
   assert.ok(whole.flows.length > 20);
-  fc.assert(fc.property(fc.integer({ min: 0, max: frames.length }), fc.integer({ min: 1, max: 5000 }), (cut, batchRows) => {
+  fc.assert(fc.property(fc.integer({ min: 0, max: frames.length }), fc.integer({ min: 1, max: 5000 }),
+    (cut, batchRows) => {
     const flows: Flow[] = [];
     const meter = new Meter({}, (batch) => void flows.push(...readRows(batch)));
     for (const piece of [frames.slice(0, cut), frames.slice(cut)]) {
-      for (let first = 0; first < piece.length; first += batchRows) meter.add(batchFrames(piece.slice(first, first + batchRows)));
+      for (let first = 0; first < piece.length;
+        first += batchRows) meter.add(batchFrames(piece.slice(first, first + batchRows)));
     }
     meter.end();
     assert.deepEqual(flows, whole.flows);
@@ -242,7 +265,8 @@ test('property: any split of a capture gives the flows of the whole', () => {
 
 test('property: the kernel and the readable code give the same flows, whatever the headers', () => {
   const frames = [...simulateHome({ seed: 5, durationS: 60 })];
-  const changes = fc.array(fc.tuple(fc.nat({ max: frames.length - 1 }), fc.integer({ min: 12, max: 70 }), fc.nat({ max: 255 })), { maxLength: 400 });
+  const changes = fc.array(fc.tuple(fc.nat({ max: frames.length - 1 }), fc.integer({ min: 12, max: 70 }),
+    fc.nat({ max: 255 })), { maxLength: 400 });
   fc.assert(fc.property(changes, fc.integer({ min: 1, max: 50 }), (mutations, openFlowsMax) => {
     const mutated = frames.map((frame) => ({ ...frame, frame: frame.frame.slice() }));
     for (const [at, offset, value] of mutations) {
@@ -265,7 +289,8 @@ test('frames larger than the staging area, and link layers without addresses, re
   const batch = batchFrames(frames.slice(0, 3));
   batch.linkOffset.fill(0xffffffff);
   const macs: number[] = [];
-  const meter = new Meter({}, ({ columns, rowCount }) => void macs.push(...columns.sourceMacAddress.subarray(0, rowCount * 2)));
+  const meter = new Meter({},
+    ({ columns, rowCount }) => void macs.push(...columns.sourceMacAddress.subarray(0, rowCount * 2)));
   meter.add(batch);
   meter.end();
   assert.deepEqual(macs, [0, 0, 0, 0, 0, 0]);
@@ -278,11 +303,13 @@ test('property: packets and octets are conserved under any disorder, any limits'
     reorderWindowMs: fc.constantFrom(0, 1, 1000, 100_000), activeTimeoutMs: fc.constantFrom(1, 1000, 120_000),
     idleTimeoutMs: fc.constantFrom(1, 1000, 60_000),
   });
-  const disorder = fc.array(fc.tuple(fc.nat({ max: frames.length - 1 }), fc.integer({ min: -2_000_000_000, max: 2_000_000_000 })), { maxLength: 30 });
+  const disorder = fc.array(fc.tuple(fc.nat({ max: frames.length - 1 }),
+    fc.integer({ min: -2_000_000_000, max: 2_000_000_000 })), { maxLength: 30 });
   fc.assert(fc.property(options, disorder, (chosen, moves) => {
     const moved: CapturedFrame[] = frames.map((frame) => ({ ...frame }));
     for (const [at, byMicroseconds] of moves) {
-      moved[at] = { ...(moved[at] as CapturedFrame), timeMicroseconds: (moved[at] as CapturedFrame).timeMicroseconds + byMicroseconds };
+      moved[at] = { ...(moved[at] as CapturedFrame),
+        timeMicroseconds: (moved[at] as CapturedFrame).timeMicroseconds + byMicroseconds };
     }
     let packets = 0;
     let octets = 0;
@@ -305,7 +332,8 @@ test('property: packets and octets are conserved under any disorder, any limits'
 
 test('fuzz: mutated headers never throw, and every packet is metered or rejected', () => {
   const frames = [...simulateHome({ seed: 3, durationS: 30 })];
-  const mutation = fc.array(fc.tuple(fc.nat({ max: frames.length - 1 }), fc.nat({ max: 60 }), fc.nat({ max: 255 }), fc.nat({ max: 80 })), { maxLength: 200 });
+  const mutation = fc.array(fc.tuple(fc.nat({ max: frames.length - 1 }), fc.nat({ max: 60 }), fc.nat({ max: 255 }),
+    fc.nat({ max: 80 })), { maxLength: 200 });
   fc.assert(fc.property(mutation, (changes) => {
     const batch = batchFrames(frames);
     for (const [at, offset, value, cut] of changes) {
@@ -316,7 +344,8 @@ test('fuzz: mutated headers never throw, and every packet is metered or rejected
     }
     let packets = 0;
     const meter = new Meter({}, ({ columns, rowCount }) => {
-      for (let i = 0; i < rowCount; i++) packets += (columns.initiatorPackets[i] as number) + (columns.responderPackets[i] as number);
+      for (let i = 0; i < rowCount; i++) packets += (columns.initiatorPackets[i] as number) +
+        (columns.responderPackets[i] as number);
     });
     meter.add(batch);
     meter.end();

@@ -1,5 +1,6 @@
 /**
- * The meter: packets in, biflows (RFC 5103) out. Puts the steps in a row: read headers, reject copies, put late packets in
+ * The meter: packets in, biflows (RFC 5103) out. Puts the steps in a row: read headers, reject copies, put late packets
+ * in
  * order, count packets into flows. A capture in two pieces gives the flows of the whole.
  */
 import { assertInvariant, limits, type Counts, type Prefix, type ProblemCode } from '#base';
@@ -80,13 +81,15 @@ export class Meter {
    * @param emit     receives ended flows; the batch is valid during the call only
    * @param observe  sees every metered packet once, in capture order
    */
-  constructor(options: Partial<MeterOptions>, emit: EmitFlows, more: { observe?: ObservePackets; dictionaries?: Dictionaries } = {}) {
+  constructor(options: Partial<MeterOptions>, emit: EmitFlows,
+    more: { observe?: ObservePackets; dictionaries?: Dictionaries } = {}) {
     const all = { ...meterDefaults, ...options };
     this.#emit = emit;
     this.#observe = more.observe;
     const batchRows = limits.packetBatchRows;
     const slotCount = all.reorderPacketsMax + 2 * batchRows + 2;
-    const memory = new MeterMemory(all.kernel, headerSlabBytes(slotCount) + slotCount * 8 + FlowTable.bytes(all.openFlowsMax) +
+    const memory = new MeterMemory(all.kernel,
+      headerSlabBytes(slotCount) + slotCount * 8 + FlowTable.bytes(all.openFlowsMax) +
       KernelInput.bytes(batchRows) + captureWindowBytes + 4096);
     this.#captureWindow = memory.allocate(captureWindowBytes);
     this.#slab = createHeaderSlab(slotCount, memory.allocate(headerSlabBytes(slotCount)));
@@ -125,7 +128,8 @@ export class Meter {
   }
 
   /**
-   * Memory for a capture reader's window: packets that lie in it need not be copied for the kernel. It is the same memory
+   * Memory for a capture reader's window: packets that lie in it need not be copied for the kernel. It is the same
+   * memory
    * each time, so one reader at a time may use it.
    *
    * @returns bytes, or undefined when so many are not to be had here

@@ -6,7 +6,8 @@ import { createHeaderSlab, headerDoubles, hTime } from './header-slab.ts';
 import { ReorderWindow } from './reorder-window.ts';
 
 /** Feeds times (ms) in pieces; gives the times in the order in which they were let go. */
-function feed(timesMs: readonly number[], options: ConstructorParameters<typeof ReorderWindow>[0], pieceSize = 7): { out: number[]; window: ReorderWindow } {
+function feed(timesMs: readonly number[], options: ConstructorParameters<typeof ReorderWindow>[0],
+  pieceSize = 7): { out: number[]; window: ReorderWindow } {
   const slab = createHeaderSlab(timesMs.length + 1);
   timesMs.forEach((time, slot) => {
     slab.doubles[slot * headerDoubles + hTime] = time * 1000;
@@ -15,7 +16,8 @@ function feed(timesMs: readonly number[], options: ConstructorParameters<typeof 
   const ready = new Uint32Array(timesMs.length + options.packetsMax + 2);
   const out: number[] = [];
   const note = (count: number): void => {
-    for (let i = 0; i < count; i++) out.push((slab.doubles[(ready[i] as number) * headerDoubles + hTime] as number) / 1000);
+    for (let i = 0; i < count;
+      i++) out.push((slab.doubles[(ready[i] as number) * headerDoubles + hTime] as number) / 1000);
   };
   for (let first = 0; first < timesMs.length; first += pieceSize) {
     const slots = Uint32Array.from(timesMs.slice(first, first + pieceSize), (_, i) => first + i);
@@ -67,7 +69,8 @@ test('property: disorder within the window is sorted, nothing is lost, in any pi
 });
 
 test('property: any times come out once each', () => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 100_000 }), { maxLength: 200 }), fc.integer({ min: 1, max: 9 }), (timesMs, packetsMax) => {
+  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 100_000 }), { maxLength: 200 }),
+    fc.integer({ min: 1, max: 9 }), (timesMs, packetsMax) => {
     const { out } = feed(timesMs, { windowMs: 50, packetsMax, stepMs: 1_000 });
     assert.deepEqual([...out].sort((a, b) => a - b), [...timesMs].sort((a, b) => a - b));
   }));

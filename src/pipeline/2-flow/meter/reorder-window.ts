@@ -1,6 +1,7 @@
 /**
  * Puts late packets back in order of time before they are counted, within a window bounded in time and in packets.
- * A step of the clock (captures put one behind the other, a capture host that set its clock) is not lateness: the window
+ * A step of the clock (captures put one behind the other, a capture host that set its clock) is not lateness: the
+ * window
  * then lets everything go and starts anew.
  */
 import { headerDoubles, hTime } from './header-slab.ts';
