@@ -62,7 +62,10 @@ export function mayImport(path: string, from: Room, to: Room): boolean {
   return to.level < from.level;
 }
 
-/** Folders, and a file, whose code may open files, unpack them or start programs; the others are functions of their input. */
+/**
+ * Folders, and a file, whose code may open files, unpack them or start programs; the others are functions of their
+ * input.
+ */
 export const foldersWithFiles: readonly string[] = [
   'src/pipeline/1-capture', 'src/pipeline/2-flow/files', 'src/pipeline/2-flow/l7', 'src/pipeline/7-action',
   'src/classifier/publish', 'src/classifier/update', 'src/apps', 'src/lab', 'sim',

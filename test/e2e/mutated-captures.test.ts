@@ -1,4 +1,7 @@
-/** Captures with bytes changed, cut out or doubled, through reader, meter and prefix names: never thrown, always balanced. */
+/**
+ * Captures with bytes changed, cut out or doubled, through reader, meter and prefix names: never thrown, always
+ * balanced.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
