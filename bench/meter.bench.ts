@@ -1,7 +1,6 @@
 /**
  * Metering without names: packets per CPU second, ours from the command line to the CSV on disk, against Debian's
- * exporters
- * on the same capture with the same timeouts.
+ * exporters on the same capture with the same timeouts.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -3,8 +3,8 @@
  * headers (hop count and header checksum apart) within a few milliseconds. Payload is compared through the transport
  * checksum alone where the IPv4 identification tells packets apart. A UDP datagram without one has only those 16 bits:
  * among datagrams of one length that follow each other closely, as in QUIC, that would call one pair in 65,536 equal
- * that
- * is not, so the first bytes behind its header are folded into the fingerprint, which is forgotten with the window.
+ * that is not, so the first bytes behind its header are folded into the fingerprint, which is forgotten with the
+ * window.
  *
  * A TCP segment without payload and identification is kept: hosts repeat acknowledgements and resets.
  * Direct-mapped and bounded: a displaced packet's copy is metered as a packet.

@@ -247,8 +247,7 @@ export class FlowCounter {
 
   /**
    * The flow-key fields that only the initiator's packets carry: interface and class of service. Stray packets after
-   * the
-   * end of a flow are the kernel's, with a class of service of its own: they belong to the flow all the same.
+   * the end of a flow are the kernel's, with a class of service of its own: they belong to the flow all the same.
    */
   #isOfInitiatorKey(index: number, slot: number): boolean {
     const { words } = this.#flows;

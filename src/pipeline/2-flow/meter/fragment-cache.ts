@@ -1,8 +1,7 @@
 /**
  * Ports of fragmented datagrams (RFC 791 §3.2, RFC 8200 §4.5): only the first fragment carries the transport header, so
  * its ports are remembered by source, destination, protocol and identification. Direct-mapped and bounded: two
- * datagrams
- * on one place displace each other, and the later fragments of the displaced one are counted as unresolved.
+ * datagrams on one place displace each other, and the later fragments of the displaced one are counted as unresolved.
  */
 import { limits } from '#base';
 import * as header from './header-slab.ts';

@@ -54,8 +54,7 @@ export class HeaderParser {
    * Reads rows [first, end) of a batch into slots.
    *
    * The usual packets are read by the kernel, the others here; without a kernel all are. The lowest free slots are
-   * taken;
-   * at least `end - first` must be free, and whoever is done with one clears `hState`.
+   * taken; at least `end - first` must be free, and whoever is done with one clears `hState`.
    *
    * @param slots  [rowsMax] the kernel's list of slots: the filled slots, in the order of the packets; overwritten
    * @returns how many slots were filled; rows that are not are counted in `rejected`

@@ -1,7 +1,6 @@
 /**
  * Brings rows of a packet batch to where the kernel sees them: the columns are copied (30 bytes a packet), the bytes
- * only
- * when the batch does not lie in the meter's memory already.
+ * only when the batch does not lie in the meter's memory already.
  */
 import { limits } from '#base';
 import { noLinkHeader, type PacketBatch } from '#capture';

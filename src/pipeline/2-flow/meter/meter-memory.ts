@@ -1,7 +1,6 @@
 /**
  * The one block of memory that a meter works in: packets being read, their headers, the open flows. WebAssembly sees
- * the
- * same block, so the fast inner loops (`kernels/meter/`) and the readable code here work on the same records.
+ * the same block, so the fast inner loops (`kernels/meter/`) and the readable code here work on the same records.
  * Everything is allocated once; the operating system gives pages only where they are used.
  */
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,6 @@
 /**
  * The meter: packets in, biflows (RFC 5103) out. Puts the steps in a row: read headers, reject copies, put late packets
- * in
- * order, count packets into flows. A capture in two pieces gives the flows of the whole.
+ * in order, count packets into flows. A capture in two pieces gives the flows of the whole.
  */
 import { assertInvariant, limits, type Counts, type Prefix, type ProblemCode } from '#base';
 import type { PacketBatch } from '#capture';
@@ -129,8 +128,7 @@ export class Meter {
 
   /**
    * Memory for a capture reader's window: packets that lie in it need not be copied for the kernel. It is the same
-   * memory
-   * each time, so one reader at a time may use it.
+   * memory each time, so one reader at a time may use it.
    *
    * @returns bytes, or undefined when so many are not to be had here
    */

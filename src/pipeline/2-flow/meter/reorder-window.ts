@@ -1,7 +1,6 @@
 /**
- * Puts late packets back in order of time before they are counted, within a window bounded in time and in packets.
- * A step of the clock (captures put one behind the other, a capture host that set its clock) is not lateness: the
- * window
+ * Puts late packets back in order of time before they are counted, within a window bounded in time and in packets. A
+ * step of the clock (captures put one behind the other, a capture host that set its clock) is not lateness: the window
  * then lets everything go and starts anew.
  */
 import { headerDoubles, hTime } from './header-slab.ts';
@@ -51,7 +50,7 @@ export class ReorderWindow {
   /**
    * Takes packets in until one marks a step of the clock, and lets go those that may be counted.
    *
-   * State is held in locals over the loop, and times lie beside the slots: measured 23 → 8 ns a packet.
+   * State is held in locals over the loop, and times lie beside the slots: measured 23 → 15 ns a packet.
    *
    * @param slots    [end] slots of the packets as they came; [first, end) are taken
    * @param doubles  the slab's; read only
