@@ -3,11 +3,13 @@
  * benchmarks, `-- NAME --json` prints one object a comparison: {bench, peer, unit, ours, theirs, ratio, runs}.
  */
 import { formatTable } from '../src/apps/cli/text-table.ts';
+import { decodeBench } from './decode.bench.ts';
+import { encodeBench } from './encode.bench.ts';
 import { meterBench } from './meter.bench.ts';
 import { ndpiBench } from './ndpi.bench.ts';
 import type { Bench, Comparison } from './bench.ts';
 
-const benches: readonly Bench[] = [meterBench, ndpiBench];
+const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const isJson = process.argv.includes('--json');

@@ -50,7 +50,7 @@ const budgets: readonly Budget[] = [
     forbiddenFiles: [...neverInPipeline, /^src\/pipeline\/2-flow\/files\//, /\/ndpi-(?:child|library|process|namer)/],
     packages: ['ipaddr.js', 'fzstd'],
     forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
-    sourceBytesMax: 300_000,
+    sourceBytesMax: 450_000,
   },
   {
     entry: 'src/apps/cli/main.ts',

@@ -14,7 +14,10 @@ export type ProblemCode =
   | 'duplicate'
   | 'cut-file'
   | 'damaged-file'
-  | 'bad-row';
+  | 'bad-row'
+  | 'not-an-export'
+  | 'cut-export'
+  | 'fragmented-export';
 
 /** A peer's bad bytes, described; never thrown, always counted. */
 export type Problem = {
@@ -34,7 +37,8 @@ export type OperatorErrorCode =
   | 'bad-option'
   | 'bad-columns';
 
-export type EnvironmentErrorCode = 'ndpi-absent' | 'ndpi-unknown-version' | 'ndpi-failed' | 'disk' | 'node-absent';
+export type EnvironmentErrorCode =
+  'ndpi-absent' | 'ndpi-unknown-version' | 'ndpi-failed' | 'disk' | 'node-absent' | 'network';
 
 /** The person at the keyboard must change something: one sentence, no stack, exit code 2. */
 export class OperatorError extends Error {

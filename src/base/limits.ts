@@ -22,6 +22,12 @@ export const limits = {
   dictionaryEntriesMax: 1 << 20,
   /** Flows that the meter holds open at once; at the limit the flow idle for longest is ended. */
   openFlowsMax: 262_144,
+  /** One-way records that may wait for their other direction; at the limit the fullest exporter's oldest is decided. */
+  unpairedRecordsMax: 262_144,
+  /** One-way records of one conversation that may wait; at the limit its oldest is decided. */
+  unpairedOfConversationMax: 64,
+  /** Exporters and observation domains with a clock of their own in the pairer; further ones share one. */
+  pairClocksMax: 1_024,
   /** Packets that the meter may hold back to put late ones in order. */
   reorderPacketsMax: 8_192,
   /** Fragmented datagrams whose first fragment is remembered. */
@@ -54,6 +60,34 @@ export const limits = {
   addressTextsMax: 65_536,
   /** Rows that an importer looks at before it decides on the clocks of a table. */
   clockSampleRows: 1_000,
+  /** Payload of one exported datagram: what an Ethernet frame carries over IPv4 and UDP. */
+  exportDatagramPayload: 1_472,
+  /** Datagrams that a sender holds until they are due; whoever queues more without waiting has a bug. */
+  sendQueueDatagramsMax: 4_096,
+  /** Bytes of a layer-7 name in IPFIX, where its length varies; a longer one is cut and counted. */
+  exportNameLengthMax: 512,
+  /** The same in NetFlow v9, where every record holds as many. */
+  exportFixedNameLength: 32,
   /** Rows that a Parquet row group holds, so rows kept until they are written. */
   parquetGroupRows: 32_768,
+  /** Exporter, version and observation domain together: those that a decoder keeps apart. */
+  exportDomainsMax: 4_096,
+  /** Templates of one domain. */
+  templatesPerDomainMax: 1_024,
+  /** Fields of one template. */
+  templateFieldsMax: 1_024,
+  /** Fields of all templates of a decoder. */
+  templateFieldsTotalMax: 1 << 19,
+  /** Bytes of data sets that wait for their template. */
+  waitingSetsBytesMax: 4 << 20,
+  /** Time that a data set may wait for its template; exporters repeat templates every minute or so. */
+  waitingSetMs: 300_000,
+  /** Samplers, and applications with a name, that one domain may tell of. */
+  optionEntriesMax: 16_384,
+  /** Bytes of recent export datagrams kept to know a copy from a restart. */
+  duplicateDatagramsBytes: 1 << 16,
+  /** Bytes of a layer-7 name of an exporter; a longer one is cut. */
+  applicationNameLengthMax: 255,
+  /** Layer-7 names of exporters that are known by their bytes. */
+  nameMemoryEntries: 1_024,
 } as const;

@@ -1,6 +1,7 @@
 /** What a run of `natlens flows` counted: gathers it, checks that it balances, and shows it. */
 import { assertInvariant, formatAddress, type Problem } from '#base';
-import type { Dictionary, FlowBatch } from '#flow';
+import type { Dictionary, ExportCounts, FlowBatch, FlowPairerCounts } from '#flow';
+import { formatExports, formatPairing } from './export-summary.ts';
 import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
 
 /** Flows shown when there is no output. */
@@ -15,11 +16,20 @@ export type FlowSummary = {
   readonly packets: number;
   /** Rows read from flow files. */
   readonly records: number;
-  /** Packets counted in flows; packets + records = meteredPackets + importedFlows + sum of `rejected`. */
+  /** Packets counted in flows; packets + records = meteredPackets + exportPackets + importedFlows +
+   * sum of `rejected`. */
   readonly meteredPackets: number;
   readonly importedFlows: number;
+  /** Packets of captures that carried an export datagram (`--exports`). */
+  readonly exportPackets: number;
+  /** Flows decoded from exports. */
+  readonly decodedFlows: number;
   readonly rejected: Record<string, number>;
   readonly flows: number;
+  /** What decoding exports counted: datagrams, records, templates, waiting, rejections, gaps of each exporter. */
+  readonly exports: ExportCounts | null;
+  /** What `--pair` counted; a pair is one flow of two records. */
+  readonly pairing: FlowPairerCounts | null;
   /** IP total length of the metered packets. */
   readonly octets: number;
   readonly seconds: number;
@@ -139,7 +149,8 @@ function describeFlow(flows: FlowBatch, rowIndex: number): string[] {
  */
 export function assertBalance(summary: FlowSummary, tally: FlowTally): void {
   const rejected = Object.values(summary.rejected).reduce((sum, count) => sum + count, 0);
-  assertInvariant(summary.packets + summary.records === summary.meteredPackets + summary.importedFlows + rejected,
+  assertInvariant(summary.packets + summary.records ===
+    summary.meteredPackets + summary.exportPackets + summary.importedFlows + rejected,
     `${summary.packets} packets and ${summary.records} records came in, but ${summary.meteredPackets} metered, ` +
     `${summary.importedFlows} imported and ${rejected} rejected do not add up to them`);
   assertInvariant(tally.flowCount === summary.flows,
@@ -149,15 +160,19 @@ export function assertBalance(summary: FlowSummary, tally: FlowTally): void {
 /** The summary for people. */
 export function formatSummary(summary: FlowSummary): string {
   const lines: string[] = [];
-  if (summary.packets > 0 || summary.records === 0) {
+  const joined = summary.pairing === null ? 0 : summary.pairing.paired + summary.pairing.joined;
+  const madeCount = summary.flows - summary.importedFlows - summary.decodedFlows + joined;
+  if (summary.meteredPackets > 0 || (summary.records === 0 && summary.exports === null)) {
     const perSecond = summary.seconds > 0 ? ` (${formatCount(summary.packets / summary.seconds)} packets/s)` : '';
     lines.push(`${formatCount(summary.packets)} packets in ${formatDuration(summary.seconds * 1000)}${perSecond}: ` +
       `${formatCount(summary.meteredPackets)} metered into ` +
-      `${formatCount(summary.flows - summary.importedFlows)} flows, ` +
+      `${formatCount(madeCount)} flows, ` +
       `${formatBytes(summary.octets)} of IP`);
   }
   if (summary.records > 0) lines.push(
     `${formatCount(summary.records)} records read, ${formatCount(summary.importedFlows)} flows taken over`);
+  if (summary.exports !== null) lines.push(...formatExports(summary.exports));
+  if (summary.pairing !== null) lines.push(formatPairing(summary.pairing));
   const rejected = Object.entries(summary.rejected);
   if (rejected.length > 0) lines.push(
     `rejected: ${rejected.map(([code, count]) => `${formatCount(count)} ${code}`).join(', ')}`);

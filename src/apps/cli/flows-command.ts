@@ -1,6 +1,7 @@
 /** `natlens flows`: captures and flow files in, named flow records out. */
 import type { Command } from 'commander';
 import { OperatorError, parsePrefix, type Prefix } from '#base';
+import { customaryExportPorts } from '#capture';
 import { l7Sources, meterDefaults, type L7Source } from '#flow';
 import { formatSummary } from './flow-summary.ts';
 import { runFlows } from './flows-run.ts';
@@ -16,6 +17,11 @@ export type FlowsOptions = {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly keepDuplicates?: boolean;
+  /** Decode the export datagrams that captures carry, instead of metering their packets. */
+  readonly exports?: boolean;
+  readonly exportPort?: readonly number[];
+  /** Join one-way records of exports and flow files to biflows. */
+  readonly pair?: boolean;
 };
 
 /** Longest timeout: an hour; longer ones would make records that no exporter makes. */
@@ -25,11 +31,13 @@ const timeoutSecondsMax = 3_600;
 export function configureFlows(command: Command, reportExit: ReportExit): void {
   command
     .description('Turns captures (pcap, pcapng; .gz and .zst as they are) into biflow records, and reads flow files ' +
-      '(Parquet, CSV, JSON lines, nProbe text dumps, Zeek conn.log, the IoT-deNAT table). The kind of input is ' +
+      '(Parquet, CSV, JSON lines, nProbe text dumps, Zeek conn.log, the IoT-deNAT table), IPFIX files and bare ' +
+      'NetFlow or IPFIX datagrams. The kind of input is ' +
       'recognised from its bytes; several inputs are read one after the other as one. Without -o the largest flows ' +
       'are shown.')
     .argument('<input...>', 'files to read; - for standard input')
-    .option('-o, --output <file>', 'write flows to FILE (.parquet, .csv or .jsonl; - for CSV on standard output)')
+    .option('-o, --output <file>',
+      'write flows to FILE (.parquet, .csv, .jsonl, .ipfix or .nf9.pcap; - for CSV on standard output)')
     .option('--active <seconds>', 'active timeout', parseSeconds, meterDefaults.activeTimeoutMs / 1000)
     .option('--idle <seconds>', 'idle timeout', parseSeconds, meterDefaults.idleTimeoutMs / 1000)
     .option('--home <cidr...>', 'prefixes of the home: the side inside is the initiator (default: private addresses)',
@@ -39,11 +47,15 @@ export function configureFlows(command: Command, reportExit: ReportExit): void {
     .option('--dns <file>',
       'also write the DNS queries (time, source, name, IP-ID) to FILE (.csv or .jsonl); lab use only: reads payload')
     .option('--keep-duplicates', 'count second copies of a packet, as mirrored ports make them, like packets')
+    .option('--exports', 'decode the NetFlow and IPFIX datagrams that a capture carries, instead of metering its packets')
+    .option('--export-port <port...>', `UDP port of exports, besides ${customaryExportPorts.join(', ')}`, parsePort)
+    .option('--pair', 'join one-way records of exports and flow files to biflows')
     .option('--json', 'print the summary as JSON')
     .option('-q, --quiet', 'show no progress')
     .addHelpText('after', '\nExamples:\n' +
       '  natlens flows home.pcap                           show the largest flows\n' +
       '  natlens flows monday.pcap.gz tuesday.pcap.gz -o week.parquet\n' +
+      '  natlens flows collector.pcap --exports -o records.parquet\n' +
       '  natlens flows home.pcap --l7 ndpi --home 203.0.113.7/32 -o - | head\n')
     .action(async (inputs: string[], raw: Omit<FlowsOptions, 'home'> & { home?: Prefix[] }) => {
       const options: FlowsOptions = { ...raw, home: raw.home ?? [] };
@@ -65,6 +77,15 @@ function parseSeconds(text: string): number {
       `A timeout is a number of seconds above 0 and up to ${timeoutSecondsMax}, not '${text}'.`);
   }
   return seconds;
+}
+
+/** One value of `--export-port`, put behind those before it. */
+function parsePort(text: string, before: number[] = []): number[] {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new OperatorError('bad-option', `--export-port is a port from 1 to 65535, not '${text}'; name inputs first.`);
+  }
+  return [...before, port];
 }
 
 function parseL7(text: string): L7Source {

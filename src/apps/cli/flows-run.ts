@@ -1,15 +1,18 @@
 /** One run of `natlens flows`: opens inputs, meters captures, takes over records, names, writes, and counts it all. */
 import { resolve } from 'node:path';
 import { Counts, cpuSeconds, OperatorError, systemClock, type Problem } from '#base';
-import { openByteSource, readCapture, recogniseCapture, type ByteSource } from '#capture';
 import {
-  createDictionaries, createExporterNamer, createNoneNamer, createPrefixNamer, DnsQueryTap, Meter, type Dictionaries,
-  type EmitFlows, type FlowSetInfo, type L7Source, type Namer,
+  openByteSource, readCapture, recogniseCapture, recogniseExports, type ByteSource, type ExportFileKind,
+} from '#capture';
+import {
+  createDictionaries, createExporterNamer, createNoneNamer, createPrefixNamer, DnsQueryTap, FlowPairer, Meter,
+  type Dictionaries, type EmitFlows, type FlowPairerCounts, type FlowSetInfo, type L7Source, type Namer,
 } from '#flow';
 import {
   flowFileKindTexts, openFlowSink, openTableSink, readFlows, recogniseFlows, type FlowFileKind, type FlowSink,
   type TableSink, type TableValue,
 } from '#flow/files';
+import { ExportsInput, type ExportsReading } from './exports-input.ts';
 import { FlowOutput } from './flow-output.ts';
 import { assertBalance, nameOutput, nameProblems, type FlowSummary, type FlowTally } from './flow-summary.ts';
 import type { FlowsOptions } from './flows-command.ts';
@@ -27,10 +30,13 @@ export type FlowsRun = {
  * Runs `natlens flows`.
  *
  * @param inputs  paths, `-` for standard input; read in this order
+ * @param sink    takes the flows instead of `options.output`; ended or abandoned here
  * @throws OperatorError     an input cannot be read or is of no known kind, an option does not fit
  * @throws EnvironmentError  the disk failed, libndpi is absent
  */
-export async function runFlows(inputs: readonly string[], options: FlowsOptions): Promise<FlowsRun> {
+export async function runFlows(
+  inputs: readonly string[], options: FlowsOptions, sink?: FlowSink,
+): Promise<FlowsRun> {
   checkPaths(inputs, options);
   const pipes = new Map<string, ByteSource>();
   try {
@@ -41,7 +47,7 @@ export async function runFlows(inputs: readonly string[], options: FlowsOptions)
       recogniseInput(source);
       if (source.sizeBytes !== undefined) await source.close();
     }
-    const run = await FlowsRunner.open(options);
+    const run = await FlowsRunner.open(options, sink);
     try {
       for (const input of inputs) await run.read(pipes.get(input) ?? await openByteSource(input));
       return await run.end();
@@ -69,7 +75,10 @@ function checkPaths(inputs: readonly string[], options: FlowsOptions): void {
 /** Bytes that tell the kind of an input. */
 const recogniseBytes = 1 << 16;
 
-type InputKind = { readonly isCapture: true } | { readonly isCapture: false; readonly fileKind: FlowFileKind };
+type InputKind =
+  | { readonly is: 'capture' }
+  | { readonly is: 'flows'; readonly fileKind: FlowFileKind }
+  | { readonly is: 'exports'; readonly fileKind: ExportFileKind };
 
 function recogniseInput(source: ByteSource): InputKind {
   const name = source.path === '-' ? 'Standard input' : source.path;
@@ -80,12 +89,14 @@ function recogniseInput(source: ByteSource): InputKind {
     throw new OperatorError('input-empty', `${name} is empty: nothing to read; check how it was made.`);
   }
   const capture = recogniseCapture(source.head);
-  if (capture !== undefined) return { isCapture: true };
+  if (capture !== undefined) return { is: 'capture' };
   const flows = recogniseFlows(source.head);
-  if (flows !== undefined) return { isCapture: false, fileKind: flows };
+  if (flows !== undefined) return { is: 'flows', fileKind: flows };
+  const exported = recogniseExports(source.head, source.compression === 'none' ? source.sizeBytes : undefined);
+  if (exported !== undefined) return { is: 'exports', fileKind: exported };
   throw new OperatorError('input-unknown-kind',
     `${name} is neither a capture (pcap, pcapng) nor a flow file that natlens knows ` +
-    `(${Object.values(flowFileKindTexts).join(', ')}): check the path.`);
+    `(${Object.values(flowFileKindTexts).join(', ')}, IPFIX file, bare NetFlow datagram): check the path.`);
 }
 
 class FlowsRunner {
@@ -109,9 +120,12 @@ class FlowsRunner {
   #meter: Meter | undefined;
   #captureNamer: Namer | undefined;
   #recordNamer: Namer | undefined;
+  #exports: ExportsInput | undefined;
+  readonly #pairers: FlowPairer[] = [];
+  #recordPairer: FlowPairer | undefined;
   #importedCount = 0;
 
-  static async open(options: FlowsOptions): Promise<FlowsRunner> {
+  static async open(options: FlowsOptions, given?: FlowSink): Promise<FlowsRunner> {
     const info: FlowSetInfo = {
       origin: '',
       l7Source: options.l7 ?? 'prefix',
@@ -119,7 +133,7 @@ class FlowsRunner {
       activeTimeoutMs: options.active * 1000,
       idleTimeoutMs: options.idle * 1000,
     };
-    const sink = options.output === undefined ? undefined : await openFlowSink(options.output, info);
+    const sink = given ?? (options.output === undefined ? undefined : await openFlowSink(options.output, info));
     const dnsSink = options.dns === undefined ? undefined : await openTableSink(options.dns, dnsColumns)
       .catch(async (thrown: unknown) => {
         await sink?.abandon();
@@ -145,8 +159,10 @@ class FlowsRunner {
   async read(source: ByteSource): Promise<void> {
     try {
       const kind = recogniseInput(source);
-      if (kind.isCapture) await this.#readCapture(source);
-      else await this.#readRecords(source, kind.fileKind);
+      if (kind.is === 'flows') await this.#readRecords(source, kind.fileKind);
+      else if (kind.is === 'exports') await this.#readExports(source, kind.fileKind);
+      else if (this.#options.exports === true) await this.#readExports(source, undefined);
+      else await this.#readCapture(source);
     } finally {
       await source.close();
     }
@@ -208,9 +224,11 @@ class FlowsRunner {
     }
     const namer = this.#recordNamer ??= await openNamer(this.#options.l7 ?? 'exporter',
       (flows) => this.#output.accept(flows));
+    const pairer = this.#recordPairer ??= this.#openPairer('flows', namer);
     const reading = readFlows(source, kind, { dictionaries: this.#dictionaries });
     for await (const batch of reading.batches()) {
-      namer.name(batch);
+      if (pairer === undefined) namer.name(batch);
+      else pairer.add(batch);
       await this.#output.drain();
       if (this.#output.isAbandoned) break;
       this.#progress.tick(() =>
@@ -226,6 +244,48 @@ class FlowsRunner {
     if (source.problem !== undefined) this.#noteCut(source.path, [source.problem]);
   }
 
+  /**
+   * What takes records of others: the namer, after a pairer if one-way ones are to be joined.
+   *
+   * @param clock  what the pairer goes by: the times of arrival that it is told, or those of the flows
+   */
+  #openPairer(clock: 'flows' | 'told', namer: Namer): FlowPairer | undefined {
+    if (this.#options.pair !== true) return undefined;
+    const pairer = new FlowPairer({ home: this.#options.home, clock }, (joined) => namer.name(joined),
+      { dictionaries: this.#dictionaries });
+    this.#pairers.push(pairer);
+    return pairer;
+  }
+
+  #openExports(namer: Namer): ExportsInput {
+    const pairer = this.#openPairer('told', namer);
+    return new ExportsInput(this.#options.exportPort ?? [], this.#dictionaries,
+      (flows) => (pairer === undefined ? namer.name(flows) : pairer.add(flows)), (timeMs) => pairer?.advance(timeMs));
+  }
+
+  /** Decodes exports. @param kind  of a file of bare messages; undefined: a capture that carries them */
+  async #readExports(source: ByteSource, kind: ExportFileKind | undefined): Promise<void> {
+    if (this.#options.l7 === 'ndpi') {
+      throw new OperatorError('bad-option',
+        `--l7 ndpi looks at packets, and ${source.path} holds exported records: choose exporter, prefix or none.`);
+    }
+    this.#origins.add('exports');
+    this.#recordInfos.push(undefined);
+    const namer = this.#recordNamer ??= await openNamer(this.#options.l7 ?? 'exporter',
+      (flows) => this.#output.accept(flows));
+    const exports = this.#exports ??= this.#openExports(namer);
+    const rest = async (): Promise<void> => {
+      await this.#output.drain();
+      this.#progress.tick(() =>
+        describeProgress(source, `${formatCount(exports.counts().datagrams)} datagrams`, this.#progress.seconds));
+    };
+    const reading: ExportsReading = kind === undefined
+      ? await exports.readCapture(source, rest) : await exports.readFile(source, kind, rest);
+    if (reading.rejected !== undefined) this.#rejected.merge(reading.rejected);
+    this.#inputs.push({ name: source.path, kind: kind ?? 'exports', packets: reading.packets, records: 0 });
+    this.#noteCut(source.path, reading.problems);
+  }
+
   /** An input that could not be read to its end. */
   #noteCut(path: string, problems: readonly Problem[]): void {
     this.#problems.push(...nameProblems(path, problems));
@@ -234,11 +294,14 @@ class FlowsRunner {
 
   async end(): Promise<FlowsRun> {
     this.#meter?.end();
+    this.#exports?.end();
+    for (const pairer of this.#pairers) pairer.end();
     await this.#captureNamer?.end();
     await this.#recordNamer?.end();
     await this.#output.drain();
     const info = this.#describeSet();
     await this.#sink?.end(info);
+    this.#notes.push(...this.#sink?.notes ?? []);
     await this.#dnsSink?.end();
     this.#progress.end();
     const summary = this.#summarise(info);
@@ -275,15 +338,22 @@ class FlowsRunner {
   #summarise(info: FlowSetInfo): FlowSummary {
     const metered = this.#meter?.counts();
     if (metered !== undefined) this.#rejected.merge(metered.rejected);
+    const exported = this.#exports?.counts();
+    const pairing = addPairings(this.#pairers.map((pairer) => pairer.counts()));
+    if (this.#exports !== undefined) this.#rejected.merge(this.#exports.rejectedPackets);
     return {
       inputs: this.#inputs,
       packets: this.#inputs.reduce((sum, input) => sum + input.packets, 0),
       records: this.#inputs.reduce((sum, input) => sum + input.records, 0),
       meteredPackets: metered?.packets ?? 0,
       importedFlows: this.#importedCount,
+      exportPackets: this.#exports?.capturedDatagrams ?? 0,
+      decodedFlows: exported?.flows ?? 0,
       rejected: this.#rejected.toJSON(),
-      flows: (metered?.flows ?? 0) + this.#importedCount,
+      flows: (metered?.flows ?? 0) + this.#importedCount + (exported?.flows ?? 0) - joinedAway(pairing),
       octets: metered?.octets ?? 0,
+      exports: exported ?? null,
+      pairing: pairing ?? null,
       seconds: (systemClock.monotonicMs() - this.#startMs) / 1000,
       cpuSeconds: cpuSeconds(),
       l7: {
@@ -315,6 +385,20 @@ async function openNamer(source: L7Source, emit: EmitFlows): Promise<Namer> {
   if (source === 'none') return createNoneNamer(emit);
   const { createNdpiNamer } = await import('#flow/ndpi');
   return await createNdpiNamer({}, emit);
+}
+
+/** Sum of what several pairers counted; undefined of none. */
+function addPairings(all: readonly FlowPairerCounts[]): FlowPairerCounts | undefined {
+  const [first] = all;
+  if (first === undefined) return undefined;
+  const names = Object.keys(first) as (keyof FlowPairerCounts)[];
+  return Object.fromEntries(names.map((name) =>
+    [name, all.reduce((sum, counts) => sum + counts[name], 0)])) as FlowPairerCounts;
+}
+
+/** Records that became part of another record's row. */
+function joinedAway(pairing: FlowPairerCounts | undefined): number {
+  return pairing === undefined ? 0 : pairing.paired + pairing.joined;
 }
 
 function addCounts(...all: readonly (Record<string, number> | undefined)[]): Record<string, number> {

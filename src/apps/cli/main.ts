@@ -20,6 +20,10 @@ const verbs: readonly {
     load: async () => (await import('./flows-command.ts')).configureFlows,
   },
   {
+    name: 'export', summary: 'send flow records to a collector as NetFlow v9 or IPFIX',
+    load: async () => (await import('./export-command.ts')).configureExport,
+  },
+  {
     name: 'simulate', summary: 'write the traffic of a simulated home to a capture',
     load: async () => (await import('./simulate-command.ts')).configureSimulate,
   },

@@ -4,3 +4,8 @@ export { type CaptureOptions, type CaptureReading, readCapture } from './capture
 export type { Compression } from './decompress.ts';
 export { createPacketBatch, noLinkHeader, type PacketBatch } from './packet-batch.ts';
 export { type CaptureKind, recogniseCapture } from './recognise.ts';
+export {
+  customaryExportPorts, type ExportDatagram, ExportDatagramFinder, type ExportFileKind, fileDatagram,
+  IpfixMessageSplitter, recogniseExports,
+} from './export-datagrams.ts';
+export { type CreateSocket, UdpSender, type UdpSenderOptions } from './udp-sender.ts';

@@ -9,3 +9,17 @@ export * from './l7/dns-queries.ts';
 export { createExporterNamer } from './l7/exporter-namer.ts';
 export { createNoneNamer } from './l7/none-namer.ts';
 export { createPrefixNamer } from './l7/prefix-namer.ts';
+export {
+  describeLosses, encoderDefaults, FlowEncoder, type EncoderCounts, type FlowEncoderOptions,
+} from './encode/flow-encoder.ts';
+export { ExportDecoder } from './decode/export-decoder.ts';
+export { findElement, listElements } from './decode/element-table.ts';
+export { listRecords, type ListedField, type ListedRecord } from './decode/list-records.ts';
+export { quirks } from './decode/quirks.ts';
+export {
+  exportDecoderDefaults, exportProblemCodes, type DomainCounts, type ExportCounts, type ExportDecoderOptions,
+  type ExportProblemCode,
+} from './decode/export-types.ts';
+export {
+  FlowPairer, flowPairerDefaults, type FlowPairerCounts, type FlowPairerOptions,
+} from './pair/flow-pairer.ts';

@@ -65,6 +65,7 @@ export const schema = [
   row('destinationMacAddress', 'mac', [80], 'IN_DST_MAC', 'identity', "link address of the responder's side"),
   row('exporterAddress', 'address', [130, 131], 'EXPORTER_IPV4_ADDRESS', 'identity', 'who exported the record (exporterIPv4Address or exporterIPv6Address)'),
   row('observationDomainId', 'u32', [149], 'OBSERVATION_DOMAIN', 'identity', 'observation domain or source id of the exporter'),
+  row('originalFlowsPresent', 'u32', [375], '', 'measure', 'one-way records that a pairer made this one of: 1 is a record that found no partner, of whose other direction nothing is known; 0 where none was at work'),
   row('applicationName', 'dictionary', [96], 'L7_PROTO_NAME', 'protocol', 'layer-7 name, `service` or `service.owner`'),
   row('applicationNameSource', 'dictionary', [], '', 'protocol', 'who gave the layer-7 name: exporter, ndpi, prefix or none'),
   row('device', 'dictionary', [], '', 'label', 'ground truth: the device (one unit)'),

@@ -1,6 +1,8 @@
-/** Flow records out of the house: one interface, three formats, chosen by the suffix of the output's name. */
+/** Flow records out of the house: one interface, five formats, chosen by the suffix of the output's name. */
 import { OperatorError } from '#base';
 import type { FlowBatch, FlowSetInfo } from '../flow-batch.ts';
+import { createIpfixSink } from './ipfix-sink.ts';
+import { createNf9PcapSink } from './nf9-pcap-sink.ts';
 import {
   openFileTarget, openStreamTarget, standardOutput, type OutputTarget, type WritableStream,
 } from './output-target.ts';
@@ -25,12 +27,14 @@ export type FlowSink = {
   readonly bytesWritten: number;
   /** True when the reader of standard output went away (`| head`): further rows are dropped, the caller may stop. */
   readonly readerGone: boolean;
+  /** What the format could not hold of the rows so far, in sentences; absent where it holds everything. */
+  readonly notes?: readonly string[];
 };
 
-export type FlowFormat = 'csv' | 'jsonl' | 'parquet';
+export type FlowFormat = 'csv' | 'jsonl' | 'parquet' | 'ipfix' | 'nf9-pcap';
 
 const formatOfSuffix: Readonly<Record<string, FlowFormat>> = {
-  '.csv': 'csv', '.jsonl': 'jsonl', '.parquet': 'parquet',
+  '.csv': 'csv', '.jsonl': 'jsonl', '.parquet': 'parquet', '.ipfix': 'ipfix', '.nf9.pcap': 'nf9-pcap',
 };
 
 export type FlowSinkOptions = {
@@ -47,7 +51,7 @@ export type FlowSinkOptions = {
 /**
  * Opens an output for flow records.
  *
- * @param target  path ending in `.csv`, `.jsonl` or `.parquet`, or `-` for standard output
+ * @param target  path ending in `.csv`, `.jsonl`, `.parquet`, `.ipfix` or `.nf9.pcap`, or `-` for standard output
  * @param info    what is known of the flow set beforehand; `end` has the last word
  * @throws OperatorError  `output-unknown-kind`, `output-unwritable`, `bad-option` (Parquet on standard output)
  */
@@ -61,13 +65,17 @@ export async function openFlowSink(
     }
     return openParquetSink(target, info, options.groupRows);
   }
-  return new TextSink(await openTarget(target, options.stream), format, options.bufferBytes);
+  const opened = await openTarget(target, options.stream);
+  if (format === 'ipfix') return createIpfixSink(opened);
+  if (format === 'nf9-pcap') return createNf9PcapSink(opened);
+  return new TextSink(opened, format, options.bufferBytes);
 }
 
 /** Format that the suffix of a path asks for; standard output is CSV. @throws OperatorError  `output-unknown-kind` */
 export function chooseFormat(target: string): FlowFormat {
   if (target === standardOutput) return 'csv';
-  const suffix = /\.[^./\\]*$/.exec(target)?.[0].toLowerCase() ?? '';
+  // The only suffix of two parts: a plain .pcap would be taken for packets.
+  const suffix = /\.nf9\.pcap$|\.[^./\\]*$/.exec(target.toLowerCase())?.[0] ?? '';
   const format = formatOfSuffix[suffix];
   if (format !== undefined) return format;
   const known = Object.keys(formatOfSuffix).join(', ');

@@ -10,11 +10,11 @@ import fc from 'fast-check';
 import { createDictionaries } from '../flow-batch.ts';
 import { schema } from '../schema.ts';
 import { fileSource, randomBatch, rowsOf, sampleInfo, withFolder } from './arbitrary-flows.test.ts';
-import { openFlowSink, type FlowFormat } from './flow-sink.ts';
+import { openFlowSink } from './flow-sink.ts';
 import { readFlows } from './read-flows.ts';
 import { recogniseFlows } from './recognise-flows.ts';
 
-const formats: readonly FlowFormat[] = ['csv', 'jsonl', 'parquet'];
+const formats = ['csv', 'jsonl', 'parquet'] as const;
 
 for (const format of formats) {
   test(`${format}: random batches come back bit for bit`, async () => {
@@ -74,7 +74,7 @@ test('the CSV header is the schema, and a row is what it should be to the letter
     await sink.end(sampleInfo);
     assert.equal(await readFile(path, 'utf8'), `${schema.map((column) => column.name).join(',')}\n` +
       '1655071198444.458,1655071199000.5,4,192.168.1.25,8.8.8.8,50123,443,6,0,0,1000,0,123456789012,0,0,0,0,0,0,0,0,0,' +
-      '00:aa:0b:cc:dd:ee,,,0,"TLS.Amazon, Inc.",,,,\n');
+      '00:aa:0b:cc:dd:ee,,,0,0,"TLS.Amazon, Inc.",,,,\n');
     const json = await openFlowSink(join(folder, 'one.jsonl'), sampleInfo);
     await json.write(batch);
     await json.end(sampleInfo);

@@ -25,7 +25,7 @@ const quote = 34;
 const openBrace = 123;
 const closeBrace = 125;
 
-/** Rows staged at once: 31 columns × 64 rows × 8 bytes stay in a processor's first cache. */
+/** Rows staged at once: 32 columns × 64 rows × 8 bytes stay in a processor's first cache. */
 const stagedRows = 64;
 
 /** Columns that every JSON object has; the others are left out where they hold their default (zero, the empty text). */

@@ -1,7 +1,7 @@
 /**
- * HeaderSlab: the headers of packets that the meter has read but not yet counted, one record of 96 bytes a slot. Records
- * rather than columns, because packets come and go one by one, and because the WebAssembly kernel reads and writes the
- * same memory. It holds no payload.
+ * HeaderSlab: the headers of packets that the meter has read but not yet counted, one record of 96 bytes a slot.
+ * Records rather than columns, because packets come and go one by one, and because the WebAssembly kernel reads and
+ * writes the same memory. It holds no payload.
  */
 
 /** 32-bit words and doubles of a record. */

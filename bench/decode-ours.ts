@@ -1,0 +1,21 @@
+/** Decodes the datagrams of a file over and over with natlens. Arguments: file, rounds. Prints records and a sum. */
+import { readFileSync } from 'node:fs';
+import { ExportDecoder } from '#flow';
+
+const bytes = readFileSync(process.argv[2] as string);
+const rounds = Number(process.argv[3]);
+let sum = 0;
+let rows = 0;
+const decoder = new ExportDecoder({ duplicateMemoryBytes: 0 }, ({ columns, rowCount }) => {
+  rows += rowCount;
+  for (let i = 0; i < rowCount; i++) sum += columns.initiatorOctets[i] as number;
+});
+for (let round = 0; round < rounds; round++) {
+  for (let at = 0; at < bytes.length;) {
+    const length = bytes.readUInt32LE(at);
+    decoder.decode({ bytes: bytes.subarray(at + 4, at + 4 + length), exporter: [0, 0, 0xffff, 1], receivedMs: 0 });
+    at += 4 + length;
+  }
+}
+decoder.end();
+process.stdout.write(`${rows} ${sum}\n`);

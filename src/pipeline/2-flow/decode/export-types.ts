@@ -1,0 +1,130 @@
+/**
+ * What goes into the export decoder and what it tells: datagrams, options, counts. Only types, defaults and the list of
+ * reasons; a peer's bad bytes are never thrown, they are counted under one of these reasons.
+ */
+import { type AddressWords, limits } from '#base';
+
+/** One export datagram: a UDP payload, or one IPFIX message of a stream or file. */
+export type ExportDatagram = {
+  /** Read only, valid during the call. */
+  readonly bytes: Uint8Array;
+  /** The sender's address; its port is not part of who it is. */
+  readonly exporter: AddressWords;
+  /** Capture or arrival time, Unix epoch. */
+  readonly receivedMs: number;
+};
+
+export type ExportVersion = 5 | 9 | 10;
+
+/** Why bytes were not decoded. One is counted per header, set, template or record that it happens to. */
+export type ExportProblemCode =
+  /** Shorter than its message header. */
+  | 'cut-header'
+  | 'unknown-version'
+  /** The header announces more than the datagram holds; what is whole is decoded. */
+  | 'cut-message'
+  /** Bytes after the end that the header announces. */
+  | 'trailing-bytes'
+  /** A set shorter than its own header; the rest of the message is lost with it. */
+  | 'bad-set-length'
+  /** A set that ends behind its message. */
+  | 'cut-set'
+  /** A set id that no version of the protocol gives a meaning. */
+  | 'reserved-set'
+  | 'bad-template'
+  | 'template-limit'
+  | 'exporter-limit'
+  /** A data set whose template did not come in time. */
+  | 'no-template'
+  /** A data set for which the waiting buffer had no room. */
+  | 'waiting-limit'
+  /** A data set whose template describes records of no bytes. */
+  | 'empty-record'
+  /** A record of variable length that ends behind its set. */
+  | 'cut-record'
+  /** The very datagram came before. */
+  | 'duplicate';
+
+export const exportProblemCodes: readonly ExportProblemCode[] = [
+  'cut-header', 'unknown-version', 'cut-message', 'trailing-bytes', 'bad-set-length', 'cut-set', 'reserved-set',
+  'bad-template', 'template-limit', 'exporter-limit', 'no-template', 'waiting-limit', 'empty-record', 'cut-record',
+  'duplicate',
+];
+
+/** One exporter, version and observation domain (RFC 7011 §3.1), source id (RFC 3954 §5.1) or engine (v5). */
+export type DomainCounts = {
+  readonly exporter: string;
+  readonly version: ExportVersion;
+  readonly domain: number;
+  readonly datagrams: number;
+  readonly records: number;
+  /** Holes in the sequence numbers that nothing has filled. */
+  readonly sequenceGaps: number;
+  /** Units of those holes. */
+  readonly lostUnits: number;
+  readonly unit: 'flows' | 'packets' | 'records';
+  /** Datagrams that came after a later one. */
+  readonly reordered: number;
+  readonly duplicates: number;
+  readonly restarts: number;
+  /** Last sampling interval that was told: one of so many packets; 0 when none was. */
+  readonly samplingInterval: number;
+  readonly templates: number;
+  readonly waitingSets: number;
+};
+
+/** Counts of everything that came in; `bytesByFate` sums to `bytes` at any time. */
+export type ExportCounts = {
+  readonly datagrams: number;
+  readonly bytes: number;
+  /** Data records seen: always `flows + optionsRecords + otherRecords`. */
+  readonly records: number;
+  /** Rows emitted, or filled and not yet emitted. */
+  readonly flows: number;
+  readonly optionsRecords: number;
+  /** Data records that describe no flow: no address in them. */
+  readonly otherRecords: number;
+  /** Template records taken in, repeated ones too. */
+  readonly templates: number;
+  readonly withdrawals: number;
+  /** Flows whose uptime could not be placed: they end at the export time, with their exact duration. */
+  readonly flowsPlacedAtExport: number;
+  /** Flows with an application id that no options record has explained. */
+  readonly unexplainedApplications: number;
+  readonly waiting: { readonly sets: number; readonly bytes: number };
+  /** Headers, padding and templates count as decoded. */
+  readonly bytesByFate: { readonly decoded: number; readonly waiting: number; readonly rejected: number };
+  readonly rejected: Readonly<Record<ExportProblemCode, number>>;
+  readonly exporters: readonly DomainCounts[];
+};
+
+export type ExportDecoderOptions = {
+  /** Multiplies sampled counters by the sampling interval. */
+  readonly renormalise: boolean;
+  readonly batchRows: number;
+  /** Exporter, version and domain together. */
+  readonly exportDomainsMax: number;
+  readonly templatesPerDomainMax: number;
+  readonly templateFieldsMax: number;
+  /** Fields of all templates together. */
+  readonly templateFieldsTotalMax: number;
+  readonly waitingBytesMax: number;
+  readonly waitingMs: number;
+  /** Samplers, and named applications, of one domain. */
+  readonly optionEntriesMax: number;
+  /** Bytes of recent datagrams, kept to know a copy from a restart. */
+  readonly duplicateMemoryBytes: number;
+};
+
+export const exportDecoderDefaults: ExportDecoderOptions = {
+  renormalise: false,
+  batchRows: limits.flowBatchRows,
+  exportDomainsMax: limits.exportDomainsMax,
+  templatesPerDomainMax: limits.templatesPerDomainMax,
+  templateFieldsMax: limits.templateFieldsMax,
+  templateFieldsTotalMax: limits.templateFieldsTotalMax,
+  waitingBytesMax: limits.waitingSetsBytesMax,
+  waitingMs: limits.waitingSetMs,
+  optionEntriesMax: limits.optionEntriesMax,
+  duplicateMemoryBytes: limits.duplicateDatagramsBytes,
+};

@@ -1,0 +1,85 @@
+/** Sequence accounting: order, loss, late and copied datagrams, restarts, wrap; each unit counted once. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Random } from '#base';
+import { RecentDatagrams } from './recent-datagrams.ts';
+import { ExportDomain } from './export-domain.ts';
+import { SequenceAccount, type SequenceVerdict } from './sequence.ts';
+
+type Message = readonly [sequence: number, units: number, startedMs?: number];
+
+function account(messages: readonly Message[]): { verdicts: SequenceVerdict[]; totals: number[] } {
+  const sequence = new SequenceAccount();
+  const verdicts = messages.map(([number, units, startedMs]) =>
+    sequence.observe({ sequence: number, units, exportMs: 0, startedMs }));
+  return { verdicts, totals: [sequence.gaps, sequence.lostUnits, sequence.reordered, sequence.restarts] };
+}
+
+test('loss is counted in units; what comes late is taken off again', () => {
+  assert.deepEqual(account([[100, 5], [105, 5], [130, 5]]),
+    { verdicts: ['first', 'in-order', 'gap'], totals: [1, 20, 0, 0] });
+  assert.deepEqual(account([[100, 5], [120, 5], [110, 5]]).totals, [2, 10, 1, 0]);
+  assert.deepEqual(account([[100, 5], [120, 5], [110, 5], [105, 5], [115, 5]]).totals, [0, 0, 3, 0]);
+});
+
+test('numbers wrap at 2^32', () => {
+  assert.deepEqual(account([[0xffff_fffe, 3], [1, 1], [4, 1]]).totals, [1, 2, 0, 0]);
+});
+
+test('a restart is known by the clock, or by a number that goes back into no hole', () => {
+  assert.deepEqual(account([[500, 1, 1000], [0, 1, 900_000], [1, 1, 900_000]]).totals, [0, 0, 0, 1]);
+  // It restarted and has counted on beyond where it was: not a gap.
+  assert.deepEqual(account([[5, 1, 1000], [900, 1, 900_000]]).totals, [0, 0, 0, 1]);
+  assert.deepEqual(account([[500, 7], [0, 7], [7, 1]]).totals, [0, 0, 0, 1]);
+  // The start that is computed of each message jitters by the rounding of seconds.
+  assert.deepEqual(account([[1, 1, 1000], [3, 1, 1900], [2, 1, 50]]).totals, [0, 0, 1, 0]);
+});
+
+test('after a message of unknown length the next one begins anew', () => {
+  assert.deepEqual(account([[10, -1], [400, 1], [401, 1]]), { verdicts: ['first', 'in-order', 'in-order'], totals: [0,
+    0, 0, 0] });
+});
+
+test('holes beyond the limit stay lost', () => {
+  const messages: Message[] = Array.from({ length: 18 }, (_, i) => [i * 10, 1]);
+  assert.deepEqual(account(messages).totals, [17, 153, 0, 0]);
+  // The oldest hole is forgotten: what comes for it looks like a restart.
+  assert.deepEqual(account([...messages, [1, 9]]).verdicts.at(-1), 'restart');
+});
+
+test('any loss and light reordering: lost units are those that never came', () => {
+  fc.assert(fc.property(fc.integer(), fc.integer({ min: 0, max: 0xffff_ffff }), (seed, first) => {
+    const random = new Random(seed);
+    let next = first;
+    const sent: Message[] = Array.from({ length: 60 }, () => {
+      const units = random.integer(1, 30);
+      const message: Message = [next, units];
+      next = (next + units) >>> 0;
+      return message;
+    });
+    const arrived = sent.filter((_, i) => i === 0 || i === sent.length - 1 || random.chance(0.8));
+    for (let i = 1; i + 2 < arrived.length; i += 3) {
+      if (random.chance(0.5)) [arrived[i], arrived[i + 1]] = [arrived[i + 1] as Message, arrived[i] as Message];
+    }
+    const sum = (messages: readonly Message[]): number => messages.reduce((total, [, units]) => total + units, 0);
+    const { totals: [, lost, , restarts] } = account(arrived);
+    assert.deepEqual([lost, restarts], [sum(sent) - sum(arrived), 0]);
+  }), { numRuns: 300 });
+});
+
+test('recent datagrams: a ring of bytes forgets the oldest', () => {
+  const domain = new ExportDomain([0, 0, 0xffff, 1], 9, 0);
+  const other = new ExportDomain([0, 0, 0xffff, 2], 9, 0);
+  const recent = new RecentDatagrams(100);
+  const bytes = (value: number, length = 40): Uint8Array => new Uint8Array(length).fill(value);
+  recent.add(domain, bytes(1));
+  recent.add(domain, bytes(2));
+  assert.deepEqual([recent.has(domain, bytes(1)), recent.has(domain, bytes(2)), recent.has(other, bytes(1))], [true,
+    true, false]);
+  recent.add(domain, bytes(3));
+  assert.deepEqual([1, 2, 3].map((value) => recent.has(domain, bytes(value))), [false, true, true]);
+  recent.add(domain, bytes(4, 101));
+  assert.equal(recent.has(domain, bytes(4, 101)), false);
+  assert.equal(recent.has(domain, bytes(3, 39)), false);
+});
