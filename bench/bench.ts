@@ -3,6 +3,9 @@
  * own count.
  */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export type Comparison = {
   readonly bench: string;
@@ -62,4 +65,14 @@ export function compareRates(bench: string, peer: string, unit: string, ours: re
   const ourRate = median(ours);
   const theirRate = median(theirs);
   return { bench, peer, unit, ours: ourRate, theirs: theirRate, ratio: ourRate / theirRate, runs: ours.length };
+}
+
+/** Works in a temporary folder, which is removed afterwards. */
+export async function inFolder(work: (folder: string) => BenchResult): Promise<BenchResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'natlens-bench-'));
+  try {
+    return work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }

@@ -1,9 +1,8 @@
 /** NetFlow v9 datagrams of 38 records to columns: records per CPU second against node-netflowv9 on the same bytes. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compareRates, measureCommand, type Bench, type BenchResult } from './bench.ts';
+import { type Bench, type BenchResult, compareRates, inFolder, measureCommand } from './bench.ts';
 import { makeDatagrams, recordsPerDatagram } from './make-datagrams.ts';
 
 const runs = 3;
@@ -16,14 +15,7 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 export const decodeBench: Bench = {
   name: bench,
   description: 'NetFlow v9 datagrams to flow columns: our decoder against node-netflowv9',
-  run: async (say) => {
-    const folder = mkdtempSync(join(tmpdir(), 'natlens-bench-'));
-    try {
-      return run(join(folder, 'datagrams.bin'), say);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
+  run: (say) => inFolder((folder) => run(join(folder, 'datagrams.bin'), say)),
 };
 
 function run(path: string, say: (line: string) => void): BenchResult {

@@ -2,10 +2,11 @@
  * Metering without names: packets per CPU second, ours from the command line to the CSV on disk, against Debian's
  * exporters on the same capture with the same timeouts.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { compareRates, hasProgram, measureCommand, type Bench, type BenchResult, type Comparison } from './bench.ts';
+import {
+  type Bench, type BenchResult, compareRates, type Comparison, hasProgram, inFolder, measureCommand,
+} from './bench.ts';
 import { makeCapture } from './make-capture.ts';
 
 const runs = 3;
@@ -22,14 +23,7 @@ const softflowdTimeouts =
 export const meterBench: Bench = {
   name: bench,
   description: 'capture to flow records, no names: natlens flows against softflowd and nfpcapd',
-  run: async (say) => {
-    const folder = mkdtempSync(join(tmpdir(), 'natlens-bench-'));
-    try {
-      return run(folder, say);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
+  run: (say) => inFolder((folder) => run(folder, say)),
 };
 
 function run(folder: string, say: (line: string) => void): BenchResult {

@@ -1,10 +1,8 @@
 /**
  * Metering with nDPI names: packets per CPU second (parent and child together) against ndpiReader on the same capture.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compareRates, hasProgram, measureCommand, type Bench, type BenchResult } from './bench.ts';
+import { type Bench, type BenchResult, compareRates, hasProgram, inFolder, measureCommand } from './bench.ts';
 import { makeCapture } from './make-capture.ts';
 
 const runs = 3;
@@ -14,14 +12,7 @@ const bench = 'ndpi';
 export const ndpiBench: Bench = {
   name: bench,
   description: 'capture to flow records with nDPI names: natlens flows --l7 ndpi against ndpiReader -q',
-  run: async (say) => {
-    const folder = mkdtempSync(join(tmpdir(), 'natlens-bench-'));
-    try {
-      return run(folder, say);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
+  run: (say) => inFolder((folder) => run(folder, say)),
 };
 
 function run(folder: string, say: (line: string) => void): BenchResult {
