@@ -159,6 +159,20 @@ test('--pair joins the two directions of a conversation to one biflow', () => {
     [['192.168.1.20', '100', '900'], ['192.168.1.20', '55', '0']]);
 });
 
+test('sampled counters are multiplied only when it is asked for', () => {
+  const sampled = v5Datagram([100], 0);
+  // Sampling mode 1 in the upper two bits, interval 64 (v5 header, byte 22).
+  new DataView(sampled.buffer).setUint16(22, (1 << 14) | 64);
+  writeFileSync(at('sampled.dat'), sampled);
+  const octets = (...more: string[]): (string | undefined)[] => {
+    const ran = run('flows', 'sampled.dat', '-o', 'sampled.csv', '--json', ...more);
+    assert.equal(JSON.parse(ran.stdout).exports.exporters[0].samplingInterval, 64);
+    return readRows(readFileSync(at('sampled.csv'), 'utf8')).map((row) => row['initiatorOctets']);
+  };
+  assert.deepEqual(octets(), ['100']);
+  assert.deepEqual(octets('--renormalise'), ['6400']);
+});
+
 test('--l7 ndpi cannot look into exports', () => {
   writeFileSync(at('two.dat'), v5Datagram([7], 0));
   const ran = run('flows', 'two.dat', '--l7', 'ndpi');

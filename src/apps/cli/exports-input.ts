@@ -15,6 +15,13 @@ const datagramBytesMax = 65_535;
 /** Time of arrival between two calls of `tell`. */
 const tellEveryMs = 1_000;
 
+export type ExportsInputOptions = {
+  /** UDP ports of exports, besides the customary ones. */
+  readonly exportPort?: readonly number[];
+  /** Multiplies sampled counters by the sampling interval. */
+  readonly renormalise?: boolean;
+};
+
 /** What reading one input gave. */
 export type ExportsReading = {
   readonly packets: number;
@@ -28,16 +35,13 @@ export class ExportsInput {
   readonly #tell: (timeMs: number) => void;
   #toldMs = -Infinity;
 
-  /**
-   * @param ports  UDP ports of exports, besides the customary ones
-   * @param tell   called as the time of arrival goes by, after the records that came before it
-   */
+  /** @param tell  called as the time of arrival goes by, after the records that came before it */
   constructor(
-    ports: readonly number[], dictionaries: Dictionaries, emit: EmitFlows, tell: (timeMs: number) => void,
+    options: ExportsInputOptions, dictionaries: Dictionaries, emit: EmitFlows, tell: (timeMs: number) => void,
   ) {
     this.#tell = tell;
-    this.#finder = new ExportDatagramFinder([...customaryExportPorts, ...ports]);
-    this.#decoder = new ExportDecoder({}, emit, { dictionaries });
+    this.#finder = new ExportDatagramFinder([...customaryExportPorts, ...options.exportPort ?? []]);
+    this.#decoder = new ExportDecoder({ renormalise: options.renormalise === true }, emit, { dictionaries });
   }
 
   /** Packets of captures that carried a datagram. */

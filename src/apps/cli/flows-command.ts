@@ -20,6 +20,8 @@ export type FlowsOptions = {
   /** Decode the export datagrams that captures carry, instead of metering their packets. */
   readonly exports?: boolean;
   readonly exportPort?: readonly number[];
+  /** Multiply counters of sampled exports by their sampling interval. */
+  readonly renormalise?: boolean;
   /** Join one-way records of exports and flow files to biflows. */
   readonly pair?: boolean;
 };
@@ -49,6 +51,7 @@ export function configureFlows(command: Command, reportExit: ReportExit): void {
     .option('--keep-duplicates', 'count second copies of a packet, as mirrored ports make them, like packets')
     .option('--exports', 'decode the NetFlow and IPFIX datagrams that a capture carries, instead of metering its packets')
     .option('--export-port <port...>', `UDP port of exports, besides ${customaryExportPorts.join(', ')}`, parsePort)
+    .option('--renormalise', 'multiply the counters of sampled exports by the sampling interval that they told')
     .option('--pair', 'join one-way records of exports and flow files to biflows')
     .option('--json', 'print the summary as JSON')
     .option('-q, --quiet', 'show no progress')

@@ -259,7 +259,7 @@ class FlowsRunner {
 
   #openExports(namer: Namer): ExportsInput {
     const pairer = this.#openPairer('told', namer);
-    return new ExportsInput(this.#options.exportPort ?? [], this.#dictionaries,
+    return new ExportsInput(this.#options, this.#dictionaries,
       (flows) => (pairer === undefined ? namer.name(flows) : pairer.add(flows)), (timeMs) => pairer?.advance(timeMs));
   }
 
