@@ -59,16 +59,28 @@ Promise<Uint8Array[]> {
   for (const stream of [running.stdout, running.stderr]) {
     stream.on('data', (text: Buffer) => { told += text.toString(); });
   }
-  const [status] = await once(running, 'close') as [number | null];
-  assert.equal(status, 0, told);
-  // What was sent lies in the socket's buffer by now and is handed over a few at a time.
-  const sent = countSent(told);
-  for (let waited = 0; !(datagrams.length >= sent) && waited < (sent > 0 ? 100 : 5); waited++) {
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+  try {
+    const [status] = await once(running, 'close') as [number | null];
+    assert.equal(status, 0, told);
+    // What was sent lies in the socket's buffer by now and is handed over a few at a time.
+    const sent = countSent(told);
+    await untilQuiet(() => datagrams.length, sent);
+    if (!Number.isNaN(sent)) assert.equal(datagrams.length, sent, told);
+    return datagrams;
+  } finally {
+    // An open socket would keep the whole run of tests from ending.
+    socket.close();
   }
-  socket.close();
-  if (!Number.isNaN(sent)) assert.equal(datagrams.length, sent, told);
-  return datagrams;
+}
+
+/** Waits until so many datagrams are there, or for half a second none came. @param sent  NaN when nobody told */
+async function untilQuiet(countReceived: () => number, sent: number): Promise<void> {
+  let received = countReceived();
+  for (let quiet = 0; quiet < 25 && !(received >= sent); quiet++) {
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    if (countReceived() !== received) quiet = 0;
+    received = countReceived();
+  }
 }
 
 /**
