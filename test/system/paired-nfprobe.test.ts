@@ -14,7 +14,9 @@ import { findCaptures, missing } from './shared-data.ts';
 const folder = mkdtempSync(join(tmpdir(), 'natlens-nfprobe-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Times that pmacctd may fail to end well: now and then its two processes miss each other's end, and it exits with 1. */
+/**
+ * Times that pmacctd may fail to end well: now and then its two processes miss each other's end, and it exits with 1.
+ */
 const failuresMax = 4;
 
 /** What nfprobe sends of a capture. */
