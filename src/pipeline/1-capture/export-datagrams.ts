@@ -6,12 +6,13 @@
 import { Counts, mappedWord, type AddressWords, type ProblemCode } from '#base';
 import type { PacketBatch } from './packet-batch.ts';
 
-/** One datagram, or one IPFIX message of a file. */
+/** One export datagram: a UDP payload, or one IPFIX message of a stream or file. */
 export type ExportDatagram = {
-  /** Valid until the next is asked for. */
+  /** Read only; valid until the next is asked for. */
   readonly bytes: Uint8Array;
   /** The sender's address, zeros when a file does not tell it. Its port is no part of an exporter's identity. */
   readonly exporter: AddressWords;
+  /** Capture or arrival time, Unix epoch. */
   readonly receivedMs: number;
 };
 

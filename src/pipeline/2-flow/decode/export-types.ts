@@ -2,17 +2,9 @@
  * What goes into the export decoder and what it tells: datagrams, options, counts. Only types, defaults and the list of
  * reasons; a peer's bad bytes are never thrown, they are counted under one of these reasons.
  */
-import { type AddressWords, limits } from '#base';
+import { limits } from '#base';
 
-/** One export datagram: a UDP payload, or one IPFIX message of a stream or file. */
-export type ExportDatagram = {
-  /** Read only, valid during the call. */
-  readonly bytes: Uint8Array;
-  /** The sender's address; its port is not part of who it is. */
-  readonly exporter: AddressWords;
-  /** Capture or arrival time, Unix epoch. */
-  readonly receivedMs: number;
-};
+export type { ExportDatagram } from '#capture';
 
 export type ExportVersion = 5 | 9 | 10;
 

@@ -1,7 +1,8 @@
 /** How verdicts are written, and old names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canonicalApplicationName, formatVerdict } from './ndpi-names.ts';
+import { canonicalizeName } from './exporter-namer.ts';
+import { formatVerdict } from './ndpi-names.ts';
 
 const names = ['Unknown', 'FTP', 'TLS', 'Amazon'];
 
@@ -17,10 +18,10 @@ test('a verdict is written as ndpiReader writes it', () => {
 });
 
 test('names of older versions become those of now', () => {
-  assert.equal(canonicalApplicationName('SSL.Amazon'), 'TLS.Amazon');
-  assert.equal(canonicalApplicationName('SSL'), 'TLS');
-  assert.equal(canonicalApplicationName('SSL_No_Cert'), 'TLS');
+  assert.equal(canonicalizeName('SSL.Amazon'), 'TLS.Amazon');
+  assert.equal(canonicalizeName('SSL'), 'TLS');
+  assert.equal(canonicalizeName('SSL_No_Cert'), 'TLS');
   for (const name of ['', 'TLS.Amazon', 'DNS', 'SSLVPN', 'HTTP.SSL', 'Z39.50']) {
-    assert.equal(canonicalApplicationName(name), name);
+    assert.equal(canonicalizeName(name), name);
   }
 });
