@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { InvariantError } from '#base';
+import { InvariantError, protocolIcmp, tcpAck } from '#base';
 import { readFrame } from '../test/support/frame-reader.ts';
 import {
-  buildArp, buildIcmp, buildTcp, buildUdp, fragmentFrame, frameBytesMin, octetsOf, protocolIcmp, tcpAck, type Path,
+  buildArp, buildIcmp, buildTcp, buildUdp, fragmentFrame, frameBytesMin, octetsOf, type Path,
 } from './packet-builder.ts';
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });

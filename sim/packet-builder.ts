@@ -2,18 +2,13 @@
  * Builds frames byte by byte: Ethernet II with ARP (RFC 826), IPv4 (RFC 791), IPv6 (RFC 8200), UDP (RFC 768),
  * TCP (RFC 9293), ICMP (RFC 792) and ICMPv6 (RFC 4443), with right lengths and checksums (RFC 1071).
  */
-import { assertInvariant } from '#base';
+import { assertInvariant, protocolIcmp, protocolIcmpv6, protocolTcp, protocolUdp } from '#base';
 
 export const linkHeaderBytes = 14;
 /** Bytes of the shortest Ethernet frame without its check sequence; a wired host pads up to it. */
 export const frameBytesMin = 60;
 /** Bytes of IP that an Ethernet frame holds. */
 export const mtuBytes = 1500;
-
-export const protocolIcmp = 1;
-export const protocolTcp = 6;
-export const protocolUdp = 17;
-export const protocolIcmpv6 = 58;
 
 const etherTypeIpv4 = 0x0800;
 const etherTypeArp = 0x0806;
@@ -53,13 +48,6 @@ export type Segment = {
   /** Whole 32-bit words. */
   readonly options: Uint8Array;
 };
-
-/** TCP flags, RFC 9293 §3.1. */
-export const tcpFin = 0x01;
-export const tcpSyn = 0x02;
-export const tcpRst = 0x04;
-export const tcpPsh = 0x08;
-export const tcpAck = 0x10;
 
 /** A new UDP frame. */
 export function buildUdp(path: Path, ports: Ports, payload: Uint8Array): Uint8Array {

@@ -2,9 +2,9 @@
  * One TCP dialog (RFC 9293) as it is seen at the home's gateway: handshake, segments with right sequence and
  * acknowledgment numbers, now and then a retransmission, and an end by FIN or RST.
  */
-import { assertInvariant } from '#base';
+import { assertInvariant, tcpAck, tcpFin, tcpPsh, tcpRst, tcpSyn } from '#base';
 import { pathOf, seconds, send, type DeviceWorld } from './device-world.ts';
-import { buildTcp, tcpAck, tcpFin, tcpPsh, tcpRst, tcpSyn } from './packet-builder.ts';
+import { buildTcp } from './packet-builder.ts';
 import type { Host } from './servers.ts';
 import type { Process } from './world-clock.ts';
 

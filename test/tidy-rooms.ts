@@ -69,8 +69,8 @@ export function mayImport(path: string, from: Room, to: Room): boolean {
 export const foldersWithFiles: readonly string[] = [
   'src/pipeline/1-capture', 'src/pipeline/2-flow/files', 'src/pipeline/2-flow/l7', 'src/pipeline/7-action',
   'src/classifier/publish', 'src/classifier/update', 'src/apps', 'src/lab', 'sim',
-  // Reads the kernel that is shipped beside it, once.
-  'src/pipeline/2-flow/meter/meter-memory.ts',
+  // Reads the kernels that are shipped, once.
+  'src/base/kernel.ts',
 ];
 
 /** Folders whose code may open sockets. */

@@ -8,7 +8,6 @@ export type ProblemCode =
   | 'not-ip'
   | 'cut-link-header'
   | 'unknown-link-type'
-  | 'not-a-packet-block'
   | 'bad-ip-header'
   | 'cut-ip-header'
   | 'duplicate'

@@ -3,6 +3,8 @@ export * from './assert.ts';
 export * from './bytes.ts';
 export * from './clock.ts';
 export * from './errors.ts';
+export * from './kernel.ts';
 export * from './limits.ts';
 export * from './metrics.ts';
+export * from './protocols.ts';
 export * from './random.ts';

@@ -74,6 +74,8 @@ export const limits = {
   exportDomainsMax: 4_096,
   /** Templates of one domain. */
   templatesPerDomainMax: 1_024,
+  /** Templates of a decoder. */
+  templatesTotalMax: 65_536,
   /** Fields of one template. */
   templateFieldsMax: 1_024,
   /** Fields of all templates of a decoder. */
@@ -84,6 +86,8 @@ export const limits = {
   waitingSetMs: 300_000,
   /** Samplers, and applications with a name, that one domain may tell of. */
   optionEntriesMax: 16_384,
+  /** The same of all domains together. */
+  optionEntriesTotalMax: 1 << 18,
   /** Bytes of recent export datagrams kept to know a copy from a restart. */
   duplicateDatagramsBytes: 1 << 16,
   /** Bytes of a layer-7 name of an exporter; a longer one is cut. */

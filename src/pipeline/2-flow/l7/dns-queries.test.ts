@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { tcpAck, tcpPsh } from '#base';
 import { Meter } from '#flow';
-import { addressBytes, batchFrames, buildTcp, buildUdp, simulateHome, tcpAck, tcpPsh, type CapturedFrame } from '#sim';
+import { addressBytes, batchFrames, buildTcp, buildUdp, simulateHome, type CapturedFrame } from '#sim';
 import { DnsQueryTap, type DnsQuery } from './dns-queries.ts';
 
 const path = {

@@ -2,14 +2,12 @@
  * DNS queries of a capture (RFC 1035 §4): time, who asked whom for what name, and the IP-ID. This reads payload, so it
  * is for the lab alone: the competing methods learn from it, the product never does.
  */
-import { formatAddress } from '#base';
+import { formatAddress, protocolTcp, protocolUdp } from '#base';
 import type { PacketBatch } from '#capture';
 import * as header from '../meter/header-slab.ts';
 import type { HeaderSlab } from '../meter/header-slab.ts';
 
 const dnsPort = 53;
-const protocolTcp = 6;
-const protocolUdp = 17;
 /** RFC 1035 §2.3.4: octets of a name. */
 const nameBytesMax = 255;
 

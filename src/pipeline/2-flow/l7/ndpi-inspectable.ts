@@ -3,6 +3,7 @@
  * 2003, 4213): whole packets only, no later fragments, and of a packet in a tunnel (IP in IP) the innermost one. It
  * never reads beyond the captured bytes.
  */
+import { protocolTcp, protocolUdp } from '#base';
 
 /** Tunnels within tunnels that are followed. */
 const tunnelDepthMax = 4;
@@ -63,8 +64,8 @@ export function findInspectable(data: Uint8Array, offset: number, captured: numb
 }
 
 function transportBytesMin(protocol: number): number {
-  if (protocol === 6) return 20;
-  return protocol === 17 ? 8 : 0;
+  if (protocol === protocolTcp) return 20;
+  return protocol === protocolUdp ? 8 : 0;
 }
 
 /** RFC 791 §3.1. @returns bytes of the header, 0 when the packet is not to be inspected */
@@ -107,7 +108,7 @@ function isExtension(protocol: number): boolean {
 function hashTunnel(data: Uint8Array, packet: Inspectable, version: number, transport: number): number {
   const addressBytes = version === 4 ? 4 : 16;
   const source = packet.offset + (version === 4 ? 12 : 8);
-  const hasPorts = packet.protocol === 6 || packet.protocol === 17;
+  const hasPorts = packet.protocol === protocolTcp || packet.protocol === protocolUdp;
   const one = hashSide(data, source, addressBytes, hasPorts ? read16(data, transport) : 0);
   const other = hashSide(data, source + addressBytes, addressBytes, hasPorts ? read16(data, transport + 2) : 0);
   const hash = (one + other + packet.protocol) >>> 0;

@@ -3,7 +3,7 @@
  * back, and flow records wait for the verdict on their conversation. The names are those of `ndpiReader -I -v 2 -C`.
  * It never lets the child's fate touch the flows: a record without a name is handed on and counted.
  */
-import { assertInvariant, Counts, limits } from '#base';
+import { assertInvariant, Counts, limits, protocolTcp, protocolUdp } from '#base';
 import type { PacketBatch } from '#capture';
 import type { Dictionaries, FlowBatch } from '../flow-batch.ts';
 import * as header from '../meter/header-slab.ts';
@@ -147,7 +147,7 @@ class ProcessNamer implements NdpiNamer {
       const at = (slots[i] as number) * header.headerWords;
       if (words[at + header.hState] === header.slotLaterFragment) continue;
       const protocol = (words[at + header.hProtocol] as number) & 255;
-      const ports = protocol === 6 || protocol === 17 ? words[at + header.hPorts] as number : 0;
+      const ports = protocol === protocolTcp || protocol === protocolUdp ? words[at + header.hPorts] as number : 0;
       const index = table.find(words, at + header.hSource, words, at + header.hDestination, ports, protocol);
       const isDone = index !== noConversation &&
         (table.stateOf(index) === stateFinal || table.packetsOf(index) === verdictDue);
@@ -170,7 +170,7 @@ class ProcessNamer implements NdpiNamer {
     let waitCount = 0;
     for (let row = 0; row < flows.rowCount; row++) {
       const protocol = columns.protocolIdentifier[row] as number;
-      const ports = protocol === 6 || protocol === 17
+      const ports = protocol === protocolTcp || protocol === protocolUdp
         ? ((columns.sourceTransportPort[row] as number) << 16) | (columns.destinationTransportPort[row] as number) : 0;
       const index = table.find(columns.sourceAddress, row * 4, columns.destinationAddress, row * 4, ports, protocol);
       const mustWait = index !== noConversation && table.stateOf(index) === stateInspecting;
@@ -239,7 +239,7 @@ class ProcessNamer implements NdpiNamer {
     }
     const count = table.packetsOf(index) + 1;
     table.setPackets(index, count);
-    if (count >= (protocol === 17 ? udpPacketsMax : otherPacketsMax)) {
+    if (count >= (protocol === protocolUdp ? udpPacketsMax : otherPacketsMax)) {
       flags |= recordIsLast;
       table.setPackets(index, verdictDue);
     }

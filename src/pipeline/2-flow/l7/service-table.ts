@@ -2,7 +2,7 @@
  * Service of a flow from its protocol and ports, without any payload. Ports below 1024 come first: they are what both
  * ends agreed on (IANA "well known"), while a higher number may be a client's own choice.
  */
-import { assertInvariant } from '#base';
+import { assertInvariant, protocolTcp, protocolUdp } from '#base';
 import { services as allServices, type ServiceDefinition } from './service-list.ts';
 
 /** Name of service code 0: no entry for the protocol or the ports. */
@@ -11,8 +11,6 @@ export const unknownService = 'Unknown';
 /** First port that Linux gives to clients by default; from it on only the responder's port counts. */
 const firstEphemeralPort = 32_768;
 const firstRegisteredPort = 1_024;
-const protocolTcp = 6;
-const protocolUdp = 17;
 
 /** Arrays of service codes; a code indexes `names`. Written once, then read only. */
 export type ServiceTable = {

@@ -9,12 +9,10 @@
  * A TCP segment without payload and identification is kept: hosts repeat acknowledgements and resets.
  * Direct-mapped and bounded: a displaced packet's copy is metered as a packet.
  */
-import { limits } from '#base';
+import { limits, protocolTcp, protocolUdp } from '#base';
 import * as header from './header-slab.ts';
 import type { HeaderSlab } from './header-slab.ts';
 
-const protocolTcp = 6;
-const protocolUdp = 17;
 /** Bytes behind the UDP header that tell datagrams without identification apart. */
 const foldedBytes = 32;
 

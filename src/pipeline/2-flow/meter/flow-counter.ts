@@ -5,7 +5,7 @@
  *
  * Everything is decided by the packets before and their times alone, never by how they were batched.
  */
-import type { Prefix } from '#base';
+import { tcpAck, tcpFin, tcpRst, tcpSyn, type Prefix } from '#base';
 import type { FlowBatch } from '../flow-batch.ts';
 import { flowPorts, hashConversation, sameAddresses } from './flow-key.ts';
 import { appendFlowRow } from './flow-record.ts';
@@ -17,11 +17,6 @@ import { parameter, stateIdle, stateListing, stateNextExpiry, stateOctets, type 
 
 /** IANA "flowEndReason" (RFC 5102 §5.11.3). */
 export const flowEndReason = { idle: 1, active: 2, endSeen: 3, forced: 4, lackOfResources: 5 } as const;
-
-const tcpFin = 0x01;
-const tcpSyn = 0x02;
-const tcpRst = 0x04;
-const tcpAck = 0x10;
 
 /**
  * A flow moves to the end of the list in order of the last packet when this time has passed since it did so before: the

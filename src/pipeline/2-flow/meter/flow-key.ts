@@ -1,9 +1,7 @@
 /** The part of the flow key that both directions of a conversation share: hash, ports, addresses. */
+import { protocolIcmp, protocolIcmpv6 } from '#base';
 import * as table from './flow-table.ts';
 import * as header from './header-slab.ts';
-
-const protocolIcmp = 1;
-const protocolIcmpV6 = 58;
 
 /**
  * Port half of the flow key of the slab record at word `at`, source's · 65536 + destination's. ICMP has its type and
@@ -12,12 +10,12 @@ const protocolIcmpV6 = 58;
  */
 export function flowPorts(words: Uint32Array, at: number): number {
   const protocol = (words[at + header.hProtocol] as number) & 255;
-  if (protocol !== protocolIcmp && protocol !== protocolIcmpV6) return words[at + header.hPorts] as number;
+  if (protocol !== protocolIcmp && protocol !== protocolIcmpv6) return words[at + header.hPorts] as number;
   let typeCode = words[at + header.hIcmp] as number;
   const type = typeCode >>> 8;
   if (protocol === protocolIcmp && type === 0) typeCode = (8 << 8) | (typeCode & 255);
   else if (protocol === protocolIcmp && (type === 14 || type === 16 || type === 18)) typeCode -= 256;
-  else if (protocol === protocolIcmpV6 && type === 129) typeCode -= 256;
+  else if (protocol === protocolIcmpv6 && type === 129) typeCode -= 256;
   return ((typeCode << 16) | typeCode) >>> 0;
 }
 

@@ -1,9 +1,7 @@
 /** Turns a record of the flow table into a row of a flow batch. */
+import { protocolIcmp, protocolIcmpv6 } from '#base';
 import type { FlowBatch } from '../flow-batch.ts';
 import * as table from './flow-table.ts';
-
-const protocolIcmp = 1;
-const protocolIcmpV6 = 58;
 
 /** Appends the flow as a row. @param out  has room; columns that a meter does not know keep their default */
 export function appendFlowRow(flows: table.FlowTable, index: number, reason: number, out: FlowBatch): void {
@@ -25,12 +23,12 @@ export function appendFlowRow(flows: table.FlowTable, index: number, reason: num
     columns.sourceAddress[row * 4 + i] = words[at + table.wSource + i] as number;
     columns.destinationAddress[row * 4 + i] = words[at + table.wDestination + i] as number;
   }
-  const isIcmp = protocol === protocolIcmp || protocol === protocolIcmpV6;
+  const isIcmp = protocol === protocolIcmp || protocol === protocolIcmpv6;
   const ports = isIcmp ? 0 : words[at + table.wPorts] as number;
   columns.sourceTransportPort[row] = ports >>> 16;
   columns.destinationTransportPort[row] = ports & 0xffff;
   columns.icmpTypeCodeIPv4[row] = protocol === protocolIcmp ? words[at + table.wIcmp] as number : 0;
-  columns.icmpTypeCodeIPv6[row] = protocol === protocolIcmpV6 ? words[at + table.wIcmp] as number : 0;
+  columns.icmpTypeCodeIPv6[row] = protocol === protocolIcmpv6 ? words[at + table.wIcmp] as number : 0;
   const seen = words[at + table.wSeen] as number;
   columns.ipClassOfService[row] = (words[at + table.wInterfaceClass] as number) & 255;
   columns.ingressInterface[row] = (words[at + table.wInterfaceClass] as number) >>> 8;

@@ -3,7 +3,10 @@
  * headers of a packet batch into a HeaderSlab. Lengths are the IP header's own, never the captured ones.
  * It reads no byte behind the transport header.
  */
-import { Counts, mappedWord, type ProblemCode } from '#base';
+import {
+  Counts, mappedWord, protocolDccp, protocolIcmp, protocolIcmpv6, protocolSctp, protocolTcp, protocolUdp,
+  protocolUdpLite, type ProblemCode,
+} from '#base';
 import { noLinkHeader, type PacketBatch } from '#capture';
 import type { DuplicateMemory } from './duplicate-memory.ts';
 import type { FragmentCache } from './fragment-cache.ts';
@@ -243,10 +246,11 @@ export class HeaderParser {
       return;
     }
     const captured = this.#end - at;
-    if (protocol === 6 || protocol === 17 || protocol === 132 || protocol === 136 || protocol === 33) {
+    if (protocol === protocolTcp || protocol === protocolUdp || protocol === protocolSctp ||
+      protocol === protocolUdpLite || protocol === protocolDccp) {
       if (captured >= 4) words[to + header.hPorts] = view.getUint32(at);
-      if (protocol === 6 && captured >= 14) words[to + header.hTcpFlags] = view.getUint16(at + 12) & 0x0fff;
-    } else if ((protocol === 1 || protocol === 58) && captured >= 2) {
+      if (protocol === protocolTcp && captured >= 14) words[to + header.hTcpFlags] = view.getUint16(at + 12) & 0x0fff;
+    } else if ((protocol === protocolIcmp || protocol === protocolIcmpv6) && captured >= 2) {
       words[to + header.hIcmp] = view.getUint16(at);
     }
     this.#state = moreFragments ? header.slotFirstFragment : header.slotWhole;

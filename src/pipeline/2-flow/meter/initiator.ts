@@ -2,12 +2,9 @@
  * Who initiated a conversation: the side inside the home, else the sender of the SYN, else the sender of the first
  * packet. Inside means within the given prefixes or, without any, a private address that talks to a global one.
  */
-import { isInPrefix, isMapped, type Prefix } from '#base';
+import { isInPrefix, isMapped, tcpAck, tcpSyn, type Prefix } from '#base';
 import * as header from './header-slab.ts';
 import type { HeaderSlab } from './header-slab.ts';
-
-const tcpSyn = 0x02;
-const tcpAck = 0x10;
 
 /**
  * True when the packet's source is the initiator.

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatAddress, parsePrefix, type Prefix } from '#base';
+import { formatAddress, parsePrefix, tcpAck, tcpFin, tcpRst, tcpSyn, type Prefix } from '#base';
 import type { FlowBatch } from '#flow';
 import {
-  addressBytes, batchFrames, buildIcmp, buildTcp, buildUdp, fragmentFrame, simulateHome, tcpAck, tcpFin, tcpRst, tcpSyn,
-  type CapturedFrame,
+  addressBytes, batchFrames, buildIcmp, buildTcp, buildUdp, fragmentFrame, simulateHome, type CapturedFrame,
 } from '#sim';
 import { Meter, type MeterOptions } from './meter.ts';
 

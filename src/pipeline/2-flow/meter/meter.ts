@@ -2,7 +2,7 @@
  * The meter: packets in, biflows (RFC 5103) out. Puts the steps in a row: read headers, reject copies, put late packets
  * in order, count packets into flows. A capture in two pieces gives the flows of the whole.
  */
-import { assertInvariant, limits, type Counts, type Prefix, type ProblemCode } from '#base';
+import { assertInvariant, limits, type Counts, type KernelKind, type Prefix, type ProblemCode } from '#base';
 import type { PacketBatch } from '#capture';
 import { createDictionaries, createFlowBatch, type Dictionaries, type FlowBatch } from '../flow-batch.ts';
 import type { EmitFlows } from '../l7/namer.ts';
@@ -13,7 +13,7 @@ import { FragmentCache } from './fragment-cache.ts';
 import { HeaderParser } from './header-parser.ts';
 import { createHeaderSlab, headerSlabBytes, type HeaderSlab } from './header-slab.ts';
 import { KernelInput } from './kernel-input.ts';
-import { MeterMemory, parameter, type KernelKind } from './meter-memory.ts';
+import { MeterMemory, parameter } from './meter-memory.ts';
 import { ReorderWindow } from './reorder-window.ts';
 
 export type MeterOptions = {

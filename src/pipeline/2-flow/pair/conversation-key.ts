@@ -2,10 +2,8 @@
  * Which records are of one conversation: same exporter, observation domain, protocol, and the same two ends. ICMP has
  * no ports: the type and code of the request stand for both (RFC 792, RFC 950, RFC 4443 §4), as in `meter/flow-key.ts`.
  */
+import { protocolIcmp, protocolIcmpv6 } from '#base';
 import * as record from './record-layout.ts';
-
-const protocolIcmp = 1;
-const protocolIcmpV6 = 58;
 
 /** What a record is to another one. */
 export const stranger = 0;
@@ -15,7 +13,7 @@ export const oppositeDirection = 2;
 /** Ports of the conversation of the record at word `at`; ICMP: the request's type and code, in both halves. */
 export function conversationPorts(words: Uint32Array, at: number): number {
   const protocol = words[at + record.wProtocol];
-  if (protocol !== protocolIcmp && protocol !== protocolIcmpV6) {
+  if (protocol !== protocolIcmp && protocol !== protocolIcmpv6) {
     return (((words[at + record.wSourcePort] as number) << 16) | (words[at + record.wDestinationPort] as number)) >>> 0;
   }
   let typeCode = words[at + (protocol === protocolIcmp ? record.wIcmp4 : record.wIcmp6)] as number;
@@ -26,7 +24,7 @@ export function conversationPorts(words: Uint32Array, at: number): number {
 
 /** Type of the request that an ICMP type answers, or -1 when it answers none. */
 function requestOf(protocol: number, type: number): number {
-  if (protocol === protocolIcmpV6) return type === 129 ? 128 : -1;
+  if (protocol === protocolIcmpv6) return type === 129 ? 128 : -1;
   if (type === 0) return 8;
   return type === 14 || type === 16 || type === 18 ? type - 1 : -1;
 }
@@ -34,10 +32,10 @@ function requestOf(protocol: number, type: number): number {
 /** 1: the record at word `at` is an ICMP request, -1: an answer, 0: neither. */
 export function icmpRole(words: Uint32Array, at: number): number {
   const protocol = words[at + record.wProtocol];
-  if (protocol !== protocolIcmp && protocol !== protocolIcmpV6) return 0;
+  if (protocol !== protocolIcmp && protocol !== protocolIcmpv6) return 0;
   const type = (words[at + (protocol === protocolIcmp ? record.wIcmp4 : record.wIcmp6)] as number) >>> 8;
   if (requestOf(protocol, type) >= 0) return -1;
-  if (protocol === protocolIcmpV6) return type === 128 ? 1 : 0;
+  if (protocol === protocolIcmpv6) return type === 128 ? 1 : 0;
   return type === 8 || type === 13 || type === 15 || type === 17 ? 1 : 0;
 }
 

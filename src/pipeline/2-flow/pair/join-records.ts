@@ -2,15 +2,11 @@
  * Makes one record of several: slices of one direction, and the two directions of a biflow (RFC 5103). Works in place
  * on records of the waiting table. Packets and octets are sums: what comes in goes out.
  */
-import { isInPrefix, type Prefix } from '#base';
+import { isInPrefix, protocolTcp, tcpAck, tcpSyn, type Prefix } from '#base';
 import { isGlobalUnicast, isPrivate } from '../meter/initiator.ts';
 import { icmpRole } from './conversation-key.ts';
 import * as record from './record-layout.ts';
 import type { WaitingTable } from './waiting-table.ts';
-
-const tcpSyn = 0x02;
-const tcpAck = 0x10;
-const protocolTcp = 6;
 
 /** Adds a further slice of the same direction to a record. */
 export function addSlice(table: WaitingTable, into: number, from: number): void {

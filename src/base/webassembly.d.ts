@@ -3,6 +3,8 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number });
     readonly buffer: ArrayBuffer;
+    /** @param pages  of 64 KiB; `buffer` is another one after it */
+    grow(pages: number): number;
   }
   class Module {
     constructor(bytes: Uint8Array);
