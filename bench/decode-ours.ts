@@ -2,20 +2,25 @@
 import { readFileSync } from 'node:fs';
 import { ExportDecoder } from '#flow';
 
-const bytes = readFileSync(process.argv[2] as string);
-const rounds = Number(process.argv[3]);
-let sum = 0;
-let rows = 0;
-const decoder = new ExportDecoder({ duplicateMemoryBytes: 0 }, ({ columns, rowCount }) => {
-  rows += rowCount;
-  for (let i = 0; i < rowCount; i++) sum += columns.initiatorOctets[i] as number;
-});
-for (let round = 0; round < rounds; round++) {
-  for (let at = 0; at < bytes.length;) {
-    const length = bytes.readUInt32LE(at);
-    decoder.decode({ bytes: bytes.subarray(at + 4, at + 4 + length), exporter: [0, 0, 0xffff, 1], receivedMs: 0 });
-    at += 4 + length;
+function run(path: string, rounds: number): string {
+  const bytes = readFileSync(path);
+  let sum = 0;
+  let rows = 0;
+  const decoder = new ExportDecoder({ duplicateMemoryBytes: 0 }, ({ columns: { initiatorOctets }, rowCount }) => {
+    let batchSum = 0;
+    for (let i = 0; i < rowCount; i++) batchSum += initiatorOctets[i] as number;
+    rows += rowCount;
+    sum += batchSum;
+  });
+  for (let round = 0; round < rounds; round++) {
+    for (let at = 0; at < bytes.length;) {
+      const length = bytes.readUInt32LE(at);
+      decoder.decode({ bytes: bytes.subarray(at + 4, at + 4 + length), exporter: [0, 0, 0xffff, 1], receivedMs: 0 });
+      at += 4 + length;
+    }
   }
+  decoder.end();
+  return `${rows} ${sum}\n`;
 }
-decoder.end();
-process.stdout.write(`${rows} ${sum}\n`);
+
+process.stdout.write(run(process.argv[2] as string, Number(process.argv[3])));

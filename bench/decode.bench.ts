@@ -7,8 +7,9 @@ import { makeDatagrams, recordsPerDatagram } from './make-datagrams.ts';
 
 const runs = 3;
 const datagrams = 500;
-const ourRounds = 1_000;
-const theirRounds = 40;
+// Some seconds of work for each, so that start-up does not decide.
+const ourRounds = 12_000;
+const theirRounds = 300;
 const bench = 'decode';
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 

@@ -23,27 +23,42 @@ export function createDictionaries(): Dictionaries {
   return Object.fromEntries(entries) as Dictionaries;
 }
 
+/** Gives zeroed memory for a column; it begins at a multiple of 8. */
+export type AllocateColumn = (bytes: number) => Uint8Array<ArrayBuffer>;
+
 /**
  * An empty batch.
  *
  * @param capacity      rows
  * @param dictionaries  shared with other batches, so that codes mean the same in all of them
+ * @param allocate      where the columns lie; by default each in memory of its own
  */
 export function createFlowBatch(
   capacity: number = limits.flowBatchRows,
   dictionaries: Dictionaries = createDictionaries(),
+  allocate: AllocateColumn = (bytes) => new Uint8Array(bytes),
 ): FlowBatch {
   const columns = Object.fromEntries(
-    schema.map((column) => [column.name, createArray(column.storage, capacity)]),
+    schema.map((column) => [column.name, createArray(column.storage, capacity, allocate)]),
   ) as unknown as ColumnArrays;
   return { capacity, rowCount: 0, columns, dictionaries };
 }
 
-function createArray(storage: Storage, capacity: number): Uint8Array | Uint16Array | Uint32Array | Float64Array {
+const bytesPerElement: Readonly<Partial<Record<Storage, number>>> = { u8: 1, u16: 2, f64: 8 };
+
+/** Bytes that a row takes in a column of this storage. */
+export function bytesPerRow(storage: Storage): number {
+  return elementsPerRow(storage) * (bytesPerElement[storage] ?? 4);
+}
+
+function createArray(storage: Storage, capacity: number,
+  allocate: AllocateColumn): Uint8Array | Uint16Array | Uint32Array | Float64Array {
+  const { buffer, byteOffset } = allocate(capacity * bytesPerRow(storage));
   const length = capacity * elementsPerRow(storage);
-  if (storage === 'u8') return new Uint8Array(length);
-  if (storage === 'u16') return new Uint16Array(length);
-  return storage === 'f64' ? new Float64Array(length) : new Uint32Array(length);
+  if (storage === 'u8') return new Uint8Array(buffer, byteOffset, length);
+  if (storage === 'u16') return new Uint16Array(buffer, byteOffset, length);
+  if (storage === 'f64') return new Float64Array(buffer, byteOffset, length);
+  return new Uint32Array(buffer, byteOffset, length);
 }
 
 /** Sets all columns of a row to their defaults (zero, the empty text). */
@@ -82,6 +97,8 @@ export type FlowSetInfo = {
   /** 0 when not known. */
   readonly activeTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** Both directions of a conversation are in one record; undefined when that is not known. */
+  readonly isBiflow?: boolean | undefined;
 };
 
 /** Who names the layer 7 of flows. */

@@ -5,6 +5,7 @@ export * from './flow-batch.ts';
 export * from './l7/namer.ts';
 export * from './meter/header-slab.ts';
 export * from './meter/meter.ts';
+export { isGlobalUnicast, isPrivate } from './meter/initiator.ts';
 export * from './l7/dns-queries.ts';
 export { createExporterNamer } from './l7/exporter-namer.ts';
 export { createNoneNamer } from './l7/none-namer.ts';

@@ -7,10 +7,11 @@ import { reverseEnterprise } from '../schema.ts';
 import { ianaElements } from './iana-elements.ts';
 import { ntopEnterprise, vendorElements } from './vendor-elements.ts';
 
-/** Abstract data types of RFC 7012 §3.1 and RFC 6313 §4.1. */
+/** Abstract data types of RFC 7012 §3.1, RFC 6313 §4.1 and RFC 9740 §8.3.1 (`unsigned256`). */
 export type ElementType =
-  | 'unsigned8' | 'unsigned16' | 'unsigned32' | 'unsigned64' | 'signed8' | 'signed16' | 'signed32' | 'signed64'
-  | 'float32' | 'float64' | 'boolean' | 'macAddress' | 'octetArray' | 'string' | 'ipv4Address' | 'ipv6Address'
+  | 'unsigned8' | 'unsigned16' | 'unsigned32' | 'unsigned64' | 'unsigned256'
+  | 'signed8' | 'signed16' | 'signed32' | 'signed64' | 'float32' | 'float64' | 'boolean'
+  | 'macAddress' | 'octetArray' | 'string' | 'ipv4Address' | 'ipv6Address'
   | 'dateTimeSeconds' | 'dateTimeMilliseconds' | 'dateTimeMicroseconds' | 'dateTimeNanoseconds'
   | 'basicList' | 'subTemplateList' | 'subTemplateMultiList';
 

@@ -338,10 +338,27 @@ test('limits: domains, templates of a domain, fields of a template and of all', 
   const all = decodeAll([datagram(message10({}, define(300, 3), define(301, 2), define(300, 1), define(301, 2)))],
     { templateFieldsTotalMax: 4 });
   assert.deepEqual([rejectedOf(all.counts), all.counts.templates], [{ 'template-limit': 1 }, 3]);
+  const total = decodeAll([0, 1, 0].map((domain) => datagram(message10({ domain }, define(300 + domain, 1),
+    set(2, join(u16(300), u16(0))), define(302, 1)))), { templatesTotalMax: 2 });
+  // 300 is withdrawn, 302 taken; then 301 is taken, its 300 was not there, 302 has no room; then 300 has none.
+  assert.deepEqual([rejectedOf(total.counts), total.counts.templates], [{ 'template-limit': 2 }, 4]);
   const entries = [1, 2, 3, 4].map((sampler) => join(u8(sampler), u32(10 * sampler)));
   const samplers = message10({}, set(3, optionsTemplate10(301, 1, [[48, 1], [34, 4]])), set(301, ...entries),
     set(2, template(300, [[8, 4], [48, 1], [1, 4]])),
     set(300, ...[1, 2, 3].map((sampler) => join(ip('192.0.2.1'), u8(sampler), u32(1)))));
   const sampled = decodeAll([datagram(samplers)], { optionEntriesMax: 2, renormalise: true });
   assert.deepEqual(sampled.rows.map(({ octets }) => octets), [10, 20, 40]);
+  const again = message10({ domain: 1 }, samplers.subarray(16));
+  const shared = decodeAll([datagram(samplers), datagram(again)], { optionEntriesTotalMax: 5, renormalise: true });
+  // The second domain may keep one sampler more; the last interval that was told holds for the others.
+  assert.deepEqual(shared.rows.map(({ octets }) => octets), [10, 20, 30, 10, 40, 40]);
+});
+
+test('a template of a thousand fields without bytes is refused, a few of them are not', () => {
+  const define = (empty: number): Uint8Array => set(2, template(300, [[8, 4], [210, 65_535],
+    ...Array.from({ length: empty }, () => [5, 0] as const)]));
+  const hollow = decodeAll([datagram(message10({}, define(1_000), set(300, ip('192.0.2.1'), u8(0))))]);
+  assert.deepEqual(rejectedOf(hollow.counts), { 'bad-template': 1, 'no-template': 1 });
+  const few = decodeAll([datagram(message10({}, define(16), set(300, ip('192.0.2.1'), u8(0))))]);
+  assert.deepEqual([rejectedOf(few.counts), few.counts.flows], [{}, 1]);
 });

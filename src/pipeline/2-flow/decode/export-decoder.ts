@@ -16,7 +16,8 @@ export class ExportDecoder {
 
   /**
    * @param options  what differs from the defaults
-   * @param emit     is given rows in the order of their records; the batch is valid during the call only
+   * @param emit     is given rows in the order of their records; the batch is valid during the call only,
+   *                 and nothing but its names may be written
    * @param more     `dictionaries` to share with other batches
    */
   constructor(options: Partial<ExportDecoderOptions>, emit: EmitFlows, more: { dictionaries?: Dictionaries } = {}) {

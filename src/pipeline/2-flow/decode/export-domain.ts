@@ -7,6 +7,7 @@ import { type AddressWords, formatAddress } from '#base';
 import type { DomainCounts, ExportVersion } from './export-types.ts';
 import type { FieldPlan } from './field-plan.ts';
 import { createDomainOptions } from './options.ts';
+import type { RecordProgram } from './record-program.ts';
 import { SequenceAccount } from './sequence.ts';
 import type { Template } from './template.ts';
 
@@ -14,6 +15,8 @@ export type CachedTemplate = {
   readonly template: Template;
   /** How its records become columns; made when the first record comes. */
   plan: FieldPlan | undefined;
+  /** The plan for the kernel; undefined for records of variable length. */
+  program: RecordProgram | undefined;
 };
 
 export class ExportDomain {

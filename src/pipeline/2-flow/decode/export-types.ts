@@ -2,7 +2,7 @@
  * What goes into the export decoder and what it tells: datagrams, options, counts. Only types, defaults and the list of
  * reasons; a peer's bad bytes are never thrown, they are counted under one of these reasons.
  */
-import { limits } from '#base';
+import { type KernelKind, limits } from '#base';
 
 export type { ExportDatagram } from '#capture';
 
@@ -97,6 +97,7 @@ export type ExportDecoderOptions = {
   /** Exporter, version and domain together. */
   readonly exportDomainsMax: number;
   readonly templatesPerDomainMax: number;
+  readonly templatesTotalMax: number;
   readonly templateFieldsMax: number;
   /** Fields of all templates together. */
   readonly templateFieldsTotalMax: number;
@@ -104,8 +105,11 @@ export type ExportDecoderOptions = {
   readonly waitingMs: number;
   /** Samplers, and named applications, of one domain. */
   readonly optionEntriesMax: number;
+  readonly optionEntriesTotalMax: number;
   /** Bytes of recent datagrams, kept to know a copy from a restart. */
   readonly duplicateMemoryBytes: number;
+  /** Who runs the inner loops; the rows are the same. */
+  readonly kernel: KernelKind;
 };
 
 export const exportDecoderDefaults: ExportDecoderOptions = {
@@ -113,10 +117,13 @@ export const exportDecoderDefaults: ExportDecoderOptions = {
   batchRows: limits.flowBatchRows,
   exportDomainsMax: limits.exportDomainsMax,
   templatesPerDomainMax: limits.templatesPerDomainMax,
+  templatesTotalMax: limits.templatesTotalMax,
   templateFieldsMax: limits.templateFieldsMax,
   templateFieldsTotalMax: limits.templateFieldsTotalMax,
   waitingBytesMax: limits.waitingSetsBytesMax,
   waitingMs: limits.waitingSetMs,
   optionEntriesMax: limits.optionEntriesMax,
+  optionEntriesTotalMax: limits.optionEntriesTotalMax,
   duplicateMemoryBytes: limits.duplicateDatagramsBytes,
+  kernel: 'wasm',
 };

@@ -9,7 +9,7 @@ import {
   type ExportCounts, type ExportDatagram, type ExportDecoderOptions, exportProblemCodes, type ExportProblemCode,
 } from './export-types.ts';
 import { createMessageHeader, type MessageHeader, read16, readMessageHeader } from './message-header.ts';
-import { learnOptions } from './options.ts';
+import { learnOptions, type OptionRoom } from './options.ts';
 import { isZeroFilled } from './quirks.ts';
 import { RecentDatagrams } from './recent-datagrams.ts';
 import { locateFields, parseTemplateRecord, version5Template } from './template.ts';
@@ -54,7 +54,8 @@ export class ExportWalker {
   readonly #recent: RecentDatagrams;
   readonly #header = createMessageHeader();
   readonly #rejected = new Counts<ExportProblemCode>();
-  readonly #version5: CachedTemplate = { template: version5Template, plan: undefined };
+  readonly #version5: CachedTemplate = { template: version5Template, plan: undefined, program: undefined };
+  readonly #optionRoom: OptionRoom;
   #spans = new Uint32Array(128);
   #datagrams = 0;
   #bytes = 0;
@@ -71,6 +72,7 @@ export class ExportWalker {
     this.#options = options;
     this.#reader = reader;
     this.#cache = new TemplateCache(options);
+    this.#optionRoom = { perDomain: options.optionEntriesMax, left: options.optionEntriesTotalMax };
     this.#waiting = new WaitingSets({ bytesMax: options.waitingBytesMax, waitMs: options.waitingMs });
     this.#recent = new RecentDatagrams(options.duplicateMemoryBytes);
   }
@@ -98,7 +100,7 @@ export class ExportWalker {
       sequence: header.sequence,
       units: header.version === 9 ? 1 : this.#messageRecords,
       exportMs: header.exportMs,
-      startedMs: header.version === 10 ? undefined : header.exportMs - header.uptimeMs,
+      startedMs: header.version === 10 ? Number.NaN : header.exportMs - header.uptimeMs,
     });
   }
 
@@ -254,7 +256,7 @@ export class ExportWalker {
     while (end - at >= template.recordBytesMin) {
       const next = locateFields(template, bytes, at, end, this.#spans);
       if (next < 0) break;
-      learnOptions(domain.options, template, bytes, this.#spans, this.#options.optionEntriesMax);
+      learnOptions(domain.options, template, bytes, this.#spans, this.#optionRoom);
       at = next;
       records++;
     }

@@ -2,8 +2,7 @@
  * A template compiled to a plan: which field goes to which column, and how it is read. Plain data that a reader
  * interprets; nothing here becomes code. Where several fields could fill a column, the first of its list does.
  */
-import type { ColumnName } from '../schema.ts';
-import { reverseEnterprise } from '../schema.ts';
+import { type ColumnName, findColumn, reverseEnterprise } from '../schema.ts';
 import type { ExportVersion } from './export-types.ts';
 import { hasTwoWayCounters } from './quirks.ts';
 import { type Template, type TemplateField, variableLength } from './template.ts';
@@ -36,6 +35,14 @@ export type FieldPlan = {
   readonly isFlow: boolean;
   readonly addresses: 'ipv4' | 'ipv6' | 'both';
   readonly targets: ReadonlySet<ColumnName | ScratchName>;
+  /** Columns that every row sets. */
+  readonly always: ReadonlySet<ColumnName>;
+  /** Any column may be set in some rows and not in others. */
+  readonly isIrregular: boolean;
+  /** Start and end both have fields. */
+  readonly hasTimes: boolean;
+  /** Records say at which interval packets were sampled. */
+  readonly tellsInterval: boolean;
   /** A time is an uptime, so needs a clock. */
   readonly needsUptime: boolean;
 };
@@ -139,8 +146,37 @@ export function planFields(version: ExportVersion, template: Template): FieldPla
   return {
     steps, targets, isFlow: hasIPv4 || hasIPv6,
     addresses: hasIPv4 && hasIPv6 ? 'both' : hasIPv6 ? 'ipv6' : 'ipv4',
+    hasTimes: targets.has('flowStartMilliseconds') && targets.has('flowEndMilliseconds'),
+    tellsInterval: targets.has('interval'),
     needsUptime: steps.some(({ kind }) => kind === 'uptime'),
+    ...describeColumns(targets, template.isFixed),
   };
+}
+
+/** What `finishRows` sets besides the fields. */
+const alwaysFinished: readonly ColumnName[] = [
+  'flowStartMilliseconds', 'flowEndMilliseconds', 'ipVersion', 'exporterAddress', 'observationDomainId',
+];
+
+const addressTargets = ['sourceIPv4', 'destinationIPv4', 'sourceAddress', 'destinationAddress'] as const;
+
+function describeColumns(targets: FieldPlan['targets'], isFixed: boolean): Pick<FieldPlan, 'always' | 'isIrregular'> {
+  // A field of variable length may be empty in one record; a turned record swaps columns that have no field; of two
+  // families of addresses a record has one.
+  const families = addressTargets.filter((target) => targets.has(target)).length;
+  const isMixed = families < 4 && [0, 2].every((first) => addressTargets.slice(first, first + 2).some(
+    (target) => targets.has(target)));
+  if (!isFixed || isMixed || targets.has('biflowDirection')) return { always: new Set(), isIrregular: true };
+  const always = new Set<ColumnName>(alwaysFinished);
+  for (const target of targets) {
+    const column = findColumn(target);
+    if (column !== undefined) always.add(column.name as ColumnName);
+  }
+  if (targets.has('sourceIPv4') || targets.has('destinationIPv4')) {
+    always.add('sourceAddress');
+    always.add('destinationAddress');
+  }
+  return { always, isIrregular: false };
 }
 
 /**

@@ -2,6 +2,7 @@
  * What fields alone cannot say, for the rows that a plan has just read: which of two addresses, the missing one of two
  * times, ICMP in the port field, direction of a biflow, sampling, and whose records these are.
  */
+import { protocolIcmp, protocolIcmpv6 } from '#base';
 import type { FlowBatch } from '../flow-batch.ts';
 import type { ExportDomain } from './export-domain.ts';
 import type { FieldPlan, ScratchName } from './field-plan.ts';
@@ -17,10 +18,13 @@ export type FinishContext = {
   exportMs: number;
   /** False when times are uptimes of a clock whose start nobody has told. */
   isPlaced: boolean;
+  /** Addresses and their family are set already. */
+  isAddressed: boolean;
+  /** Exporter and domain are set already. */
+  isFilled: boolean;
+  /** Some of the rows may be ICMP's. */
+  hasIcmp: boolean;
 };
-
-const protocolIcmp = 1;
-const protocolIcmpIPv6 = 58;
 
 /**
  * Finishes rows [first, end) of the batch.
@@ -29,16 +33,22 @@ const protocolIcmpIPv6 = 58;
  */
 export function finishRows(plan: FieldPlan, context: FinishContext, domain: ExportDomain, first: number,
   end: number): number {
-  const { columns } = context.batch;
   const { targets } = plan;
-  finishAddresses(plan, context, first, end);
-  const placedAtExport = finishTimes(plan, context, first, end);
-  if (targets.has('protocolIdentifier')) finishIcmp(plan, context, first, end);
-  if (targets.has('biflowDirection')) turnReversed(context, first, end);
-  if (targets.has('interval')) domain.options.samplingInterval = context.scratch.interval[end - 1] as number;
+  if (!context.isFilled) fillOrigin(context, domain, first, end);
+  if (!context.isAddressed) finishAddresses(plan, context, first, end);
+  const placedAtExport = plan.hasTimes && context.isPlaced ? 0 : finishTimes(plan, context, first, end);
+  if (context.hasIcmp && targets.has('protocolIdentifier')) finishIcmp(plan, context, first, end);
+  if (plan.isIrregular && targets.has('biflowDirection')) turnReversed(context, first, end);
+  if (plan.tellsInterval) domain.options.samplingInterval = context.scratch.interval[end - 1] as number;
   if (context.renormalise) renormalise(plan, context, domain, first, end);
-  columns.observationDomainId.fill(domain.domain, first, end);
-  const [word0, word1, word2, word3] = domain.exporter;
+  return placedAtExport;
+}
+
+/** Whose records these are. */
+function fillOrigin({ batch: { columns } }: FinishContext, { domain, exporter }: ExportDomain, first: number,
+  end: number): void {
+  columns.observationDomainId.fill(domain, first, end);
+  const [word0, word1, word2, word3] = exporter;
   const exporters = columns.exporterAddress;
   for (let to = first * 4; to < end * 4; to += 4) {
     exporters[to] = word0;
@@ -46,7 +56,6 @@ export function finishRows(plan: FieldPlan, context: FinishContext, domain: Expo
     exporters[to + 2] = word2;
     exporters[to + 3] = word3;
   }
-  return placedAtExport;
 }
 
 function finishAddresses(plan: FieldPlan, { batch: { columns }, scratch }: FinishContext, first: number,
@@ -94,7 +103,6 @@ function finishTimes(plan: FieldPlan, context: FinishContext, first: number, end
   const hasInit = targets.has('systemInitMs');
   const hasObserved = targets.has('observedMs');
   const isPlaced = context.isPlaced || hasInit;
-  if (hasStart && hasEnd && context.isPlaced) return 0;
   for (let row = first; row < end; row++) {
     if (!context.isPlaced && hasInit) {
       const initMs = scratch.systemInitMs[row] as number;
@@ -124,8 +132,8 @@ function finishIcmp(plan: FieldPlan, { batch: { columns }, scratch }: FinishCont
   const { targets } = plan;
   for (let row = first; row < end; row++) {
     const protocol = protocolIdentifier[row] as number;
-    if (protocol !== protocolIcmp && protocol !== protocolIcmpIPv6) continue;
-    const isIPv6 = protocol === protocolIcmpIPv6;
+    if (protocol !== protocolIcmp && protocol !== protocolIcmpv6) continue;
+    const isIPv6 = protocol === protocolIcmpv6;
     const out = isIPv6 ? icmpTypeCodeIPv6 : icmpTypeCodeIPv4;
     const own = isIPv6 ? 'icmpTypeCodeIPv6' : 'icmpTypeCodeIPv4';
     const type = isIPv6 ? 'icmpType6' : 'icmpType4';

@@ -1,54 +1,58 @@
 /**
- * Facts of the IANA registry "IP Flow Information Export (IPFIX) Entities" (RFC 7012 §7): abstract data type, then
- * id and name of each information element of that type. Ids 1-127 are NetFlow v9's field types too (RFC 3954 §8).
+ * Facts of the IANA registry "IP Flow Information Export (IPFIX) Entities" (RFC 7012 §7) as of 2026-09-11: abstract
+ * data type, then id and name of every information element of that type, 1-533. Ids 1-127 are NetFlow v9's field types
+ * too (RFC 3954 §8). Absent: 0, 65-69, 97, 105-127, 416 and 419, which the registry reserves without a name.
  * Only a table; nothing is read from the network.
  */
 export const ianaElements = `
 unsigned8: 4 protocolIdentifier 5 ipClassOfService 9 sourceIPv4PrefixLength 13 destinationIPv4PrefixLength
   29 sourceIPv6PrefixLength 30 destinationIPv6PrefixLength 33 igmpType 35 samplingAlgorithm 38 engineType 39 engineId
   46 mplsTopLabelType 48 samplerId 49 samplerMode 51 classId 52 minimumTTL 53 maximumTTL 55 postIpClassOfService
-  60 ipVersion 61 flowDirection 89 forwardingStatus 91 mplsTopLabelPrefixLength 98 postIpDiffServCodePoint
-  101 classificationEngineId 136 flowEndReason 146 wlanChannelId 176 icmpTypeIPv4 177 icmpCodeIPv4 178 icmpTypeIPv6
-  179 icmpCodeIPv6 188 tcpHeaderLength 189 ipHeaderLength 192 ipTTL 193 nextHeaderIPv6 195 ipDiffServCodePoint
-  196 ipPrecedence 197 fragmentFlags 200 mplsTopLabelTTL 203 mplsTopLabelExp 206 isMulticast 207 ipv4IHL
-  214 exportProtocolVersion 215 exportTransportProtocol 229 natOriginatingAddressRealm 230 natEvent 233 firewallEvent
-  237 postMplsTopLabelExp 239 biflowDirection 240 ethernetHeaderLength 244 dot1qPriority 246 dot1qCustomerPriority
-  248 metroEvcType 257 postIpPrecedence 263 messageScope 267 sessionScope 277 observationPointType
-  294 bgpValidityState 297 natType 339 informationElementDataType 344 informationElementSemantics
-  384 valueDistributionMethod 413 dot1qServiceInstancePriority 448 mibCaptureTimeSemantics 492 srhFlagsIPv6
-  498 srhSegmentsIPv6Left 500 srhIPv6ActiveSegmentType 501 srhSegmentIPv6LocatorLength
-unsigned16: 6 tcpControlBits 7 sourceTransportPort 11 destinationTransportPort 32 icmpTypeCodeIPv4
-  36 flowActiveTimeout 37 flowIdleTimeout 58 vlanId 59 postVlanId 88 fragmentOffset 102 layer2packetSectionOffset
+  60 ipVersion 61 flowDirection 91 mplsTopLabelPrefixLength 98 postIpDiffServCodePoint 101 classificationEngineId
+  136 flowEndReason 146 wlanChannelId 176 icmpTypeIPv4 177 icmpCodeIPv4 178 icmpTypeIPv6 179 icmpCodeIPv6
+  188 tcpHeaderLength 189 ipHeaderLength 192 ipTTL 193 nextHeaderIPv6 195 ipDiffServCodePoint 196 ipPrecedence
+  197 fragmentFlags 200 mplsTopLabelTTL 203 mplsTopLabelExp 206 isMulticast 207 ipv4IHL 214 exportProtocolVersion
+  215 exportTransportProtocol 229 natOriginatingAddressRealm 230 natEvent 233 firewallEvent 237 postMplsTopLabelExp
+  239 biflowDirection 240 ethernetHeaderLength 244 dot1qPriority 246 dot1qCustomerPriority 248 metroEvcType
+  257 postIpPrecedence 263 messageScope 267 sessionScope 277 observationPointType 294 bgpValidityState 297 natType
+  339 informationElementDataType 344 informationElementSemantics 384 valueDistributionMethod
+  413 dot1qServiceInstancePriority 448 mibCaptureTimeSemantics 492 srhFlagsIPv6 498 srhSegmentsIPv6Left
+  500 srhIPv6ActiveSegmentType 501 srhSegmentIPv6LocatorLength 505 gtpuFlags 506 gtpuMsgType 509 gtpuQFI
+  510 gtpuPduType 513 ipv6ExtensionHeaderType 514 ipv6ExtensionHeaderCount
+unsigned16: 6 tcpControlBits 7 sourceTransportPort 11 destinationTransportPort 32 icmpTypeCodeIPv4 36 flowActiveTimeout
+  37 flowIdleTimeout 58 vlanId 59 postVlanId 88 fragmentOffset 102 layer2packetSectionOffset
   103 layer2packetSectionSize 139 icmpTypeCodeIPv6 145 templateId 180 udpSourcePort 181 udpDestinationPort
   182 tcpSourcePort 183 tcpDestinationPort 186 tcpWindowSize 187 tcpUrgentPointer 190 totalLengthIPv4
   191 payloadLengthIPv6 205 udpMessageLength 216 collectorTransportPort 217 exporterTransportPort
   227 postNAPTSourceTransportPort 228 postNAPTDestinationTransportPort 238 tcpWindowScale 241 ethernetPayloadLength
   242 ethernetTotalLength 243 dot1qVlanId 245 dot1qCustomerVlanId 250 pseudoWireType 254 postDot1qVlanId
-  255 postDot1qCustomerVlanId 256 ethernetType 259 exportSctpStreamId 285 anonymizationFlags
-  286 anonymizationTechnique 287 informationElementIndex 303 informationElementId 304 selectorAlgorithm
-  312 dataLinkFrameSize 345 informationElementUnits 361 portRangeStart 362 portRangeEnd 363 portRangeStepSize
-  364 portRangeNumPorts 370 rtpSequenceNumber 390 flowSelectorAlgorithm 400 hashFlowDomain 408 dataLinkFrameType
-  409 sectionOffset 410 sectionExportedOctets 457 httpStatusCode 458 sourceTransportPortsLimit 493 srhTagIPv6
-  502 srhSegmentIPv6EndpointBehavior
+  255 postDot1qCustomerVlanId 256 ethernetType 259 exportSctpStreamId 285 anonymizationFlags 286 anonymizationTechnique
+  287 informationElementIndex 303 informationElementId 304 selectorAlgorithm 312 dataLinkFrameSize
+  345 informationElementUnits 361 portRangeStart 362 portRangeEnd 363 portRangeStepSize 364 portRangeNumPorts
+  370 rtpSequenceNumber 390 flowSelectorAlgorithm 400 hashFlowDomain 408 dataLinkFrameType 409 sectionOffset
+  410 sectionExportedOctets 457 httpStatusCode 458 sourceTransportPortsLimit 493 srhTagIPv6
+  502 srhSegmentIPv6EndpointBehavior 503 transportChecksum 508 gtpuSequenceNum 521 tcpSharedOptionExID16 527 udpExID
 unsigned32: 10 ingressInterface 14 egressInterface 16 bgpSourceAsNumber 17 bgpDestinationAsNumber 21 flowEndSysUpTime
   22 flowStartSysUpTime 31 flowLabelIPv6 34 samplingInterval 50 samplerRandomInterval 54 fragmentIdentification
-  64 ipv6ExtensionHeaders 87 flagsAndSamplerId 92 srcTrafficIndex 93 dstTrafficIndex 99 multicastReplicationFactor
-  128 bgpNextAdjacentAsNumber 129 bgpPrevAdjacentAsNumber 141 lineCardId 142 portId 143 meteringProcessId
-  144 exportingProcessId 149 observationDomainId 158 flowStartDeltaMicroseconds 159 flowEndDeltaMicroseconds
-  161 flowDurationMilliseconds 162 flowDurationMicroseconds 184 tcpSequenceNumber 185 tcpAcknowledgementNumber
-  194 mplsPayloadLength 201 mplsLabelStackLength 202 mplsLabelStackDepth 204 ipPayloadLength 208 ipv4Options
-  213 exportInterface 234 ingressVRFID 235 egressVRFID 249 pseudoWireId 251 pseudoWireControlWord
-  252 ingressPhysicalInterface 253 egressPhysicalInterface 278 newConnectionDeltaCount 283 natPoolId 295 IPSecSPI
-  296 greKey 305 samplingPacketInterval 306 samplingPacketSpace 307 samplingTimeInterval 308 samplingTimeSpace
-  309 samplingSize 310 samplingPopulation 346 privateEnterpriseNumber 368 ingressInterfaceType 369 egressInterfaceType
-  380 distinctCountOfSourceIPv4Address 381 distinctCountOfDestinationIPv4Address 385 rfc3550JitterMilliseconds
-  386 rfc3550JitterMicroseconds 387 rfc3550JitterNanoseconds 405 originalObservationDomainId 406 intermediateProcessId
-  412 dot1qServiceInstanceId 440 mibObjectValueGauge 441 mibObjectValueTimeTicks 442 mibObjectValueUnsigned
-  446 mibSubIdentifier 463 natInstanceID 466 natQuotaExceededEvent 467 natThresholdEvent 471 maxSessionEntries
-  472 maxBIBEntries 473 maxEntriesPerUser 474 maxSubscribers 475 maxFragmentsPendingReassembly
-  476 addressPoolHighThreshold 477 addressPoolLowThreshold 478 addressPortMappingHighThreshold
-  479 addressPortMappingLowThreshold 480 addressPortMappingPerUserHighThreshold 481 globalAddressMappingHighThreshold
-  483 bgpCommunity
+  64 ipv6ExtensionHeaders 87 flagsAndSamplerId 89 forwardingStatus 92 srcTrafficIndex 93 dstTrafficIndex
+  99 multicastReplicationFactor 128 bgpNextAdjacentAsNumber 129 bgpPrevAdjacentAsNumber 141 lineCardId 142 portId
+  143 meteringProcessId 144 exportingProcessId 149 observationDomainId 158 flowStartDeltaMicroseconds
+  159 flowEndDeltaMicroseconds 161 flowDurationMilliseconds 162 flowDurationMicroseconds 184 tcpSequenceNumber
+  185 tcpAcknowledgementNumber 194 mplsPayloadLength 201 mplsLabelStackLength 202 mplsLabelStackDepth
+  204 ipPayloadLength 208 ipv4Options 213 exportInterface 234 ingressVRFID 235 egressVRFID 249 pseudoWireId
+  251 pseudoWireControlWord 252 ingressPhysicalInterface 253 egressPhysicalInterface 278 newConnectionDeltaCount
+  283 natPoolId 295 IPSecSPI 296 greKey 305 samplingPacketInterval 306 samplingPacketSpace 307 samplingTimeInterval
+  308 samplingTimeSpace 309 samplingSize 310 samplingPopulation 346 privateEnterpriseNumber 368 ingressInterfaceType
+  369 egressInterfaceType 380 distinctCountOfSourceIPv4Address 381 distinctCountOfDestinationIPv4Address
+  385 rfc3550JitterMilliseconds 386 rfc3550JitterMicroseconds 387 rfc3550JitterNanoseconds
+  405 originalObservationDomainId 406 intermediateProcessId 412 dot1qServiceInstanceId 440 mibObjectValueGauge
+  441 mibObjectValueTimeTicks 442 mibObjectValueUnsigned 446 mibSubIdentifier 463 natInstanceID
+  466 natQuotaExceededEvent 467 natThresholdEvent 471 maxSessionEntries 472 maxBIBEntries 473 maxEntriesPerUser
+  474 maxSubscribers 475 maxFragmentsPendingReassembly 476 addressPoolHighThreshold 477 addressPoolLowThreshold
+  478 addressPortMappingHighThreshold 479 addressPortMappingLowThreshold 480 addressPortMappingPerUserHighThreshold
+  481 globalAddressMappingHighThreshold 483 bgpCommunity 507 gtpuTEid 518 ipv6ExtensionHeadersChainLength
+  522 tcpSharedOptionExID32 530 pathDelayMeanDeltaMicroseconds 531 pathDelayMinDeltaMicroseconds
+  532 pathDelayMaxDeltaMicroseconds
 unsigned64: 1 octetDeltaCount 2 packetDeltaCount 3 deltaFlowCount 19 postMCastPacketDeltaCount
   20 postMCastOctetDeltaCount 23 postOctetDeltaCount 24 postPacketDeltaCount 25 minimumIpTotalLength
   26 maximumIpTotalLength 40 exportedOctetTotalCount 41 exportedMessageTotalCount 42 exportedFlowRecordTotalCount
@@ -77,11 +81,13 @@ unsigned64: 1 octetDeltaCount 2 packetDeltaCount 3 deltaFlowCount 19 postMCastPa
   424 droppedLayer2OctetDeltaCount 425 droppedLayer2OctetTotalCount 426 ignoredLayer2OctetTotalCount
   427 notSentLayer2OctetTotalCount 428 layer2OctetDeltaSumOfSquares 429 layer2OctetTotalSumOfSquares
   430 layer2FrameDeltaCount 431 layer2FrameTotalCount 433 ignoredLayer2FrameTotalCount 439 mibObjectValueCounter
-  447 mibIndexIndicator
+  447 mibIndexIndicator 526 udpUnsafeOptions 533 pathDelaySumDeltaMicroseconds
+unsigned256: 515 ipv6ExtensionHeadersFull 520 tcpOptionsFull 525 udpSafeOptions
 signed32: 434 mibObjectValueInteger
 float64: 311 samplingProbability 320 absoluteError 321 relativeError 336 upperCILimit 337 lowerCILimit
   338 confidenceLevel
 boolean: 276 dataRecordsReliability 333 hashDigestOutput 388 dot1qDEI 389 dot1qCustomerDEI
+  517 ipv6ExtensionHeadersLimit
 ipv4Address: 8 sourceIPv4Address 12 destinationIPv4Address 15 ipNextHopIPv4Address 18 bgpNextHopIPv4Address
   43 ipv4RouterSc 44 sourceIPv4Prefix 45 destinationIPv4Prefix 47 mplsTopLabelIPv4Address 130 exporterIPv4Address
   211 collectorIPv4Address 225 postNATSourceIPv4Address 226 postNATDestinationIPv4Address 366 staIPv4Address
@@ -118,9 +124,12 @@ octetArray: 70 mplsTopLabelStackSection 71 mplsLabelStackSection2 72 mplsLabelSt
   411 dot1qServiceInstanceTag 435 mibObjectValueOctetString 436 mibObjectValueOID 437 mibObjectValueBits
   445 mibObjectIdentifier 449 mibContextEngineID 464 internalAddressRealm 465 externalAddressRealm 482 vpnIdentifier
   486 bgpExtendedCommunity 489 bgpLargeCommunity 497 srhSegmentIPv6ListSection 499 srhIPv6Section
+  504 icmpHeaderPacketSection
 basicList: 291 basicList 484 bgpSourceCommunityList 485 bgpDestinationCommunityList 487 bgpSourceExtendedCommunityList
   488 bgpDestinationExtendedCommunityList 490 bgpSourceLargeCommunityList 491 bgpDestinationLargeCommunityList
-  496 srhSegmentIPv6BasicList
-subTemplateList: 292 subTemplateList 443 mibObjectValueTable 444 mibObjectValueRow
+  496 srhSegmentIPv6BasicList 511 bgpSourceAsPathList 512 bgpDestinationAsPathList 523 tcpSharedOptionExID16List
+  524 tcpSharedOptionExID32List 528 udpSafeExIDList 529 udpUnsafeExIDList
+subTemplateList: 292 subTemplateList 443 mibObjectValueTable 444 mibObjectValueRow 516 ipv6ExtensionHeaderTypeCountList
+  519 ipv6ExtensionHeaderChainLengthList
 subTemplateMultiList: 293 subTemplateMultiList
 `;

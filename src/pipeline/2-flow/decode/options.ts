@@ -29,6 +29,9 @@ export function readApplicationKey(bytes: Uint8Array, at: number, lengthBytes: n
   return key;
 }
 
+/** Samplers and applications that may be kept: of one domain, and still of all domains together. */
+export type OptionRoom = { readonly perDomain: number; left: number };
+
 /** Values of an options record that are listened to. */
 type Heard = {
   interval: number; randomInterval: number; packets: number; space: number; size: number; population: number;
@@ -44,7 +47,7 @@ const applicationIdBytesMax = 32;
  * @param spans  [2 × fields] of the record, by `locateFields`; read only
  */
 export function learnOptions(options: DomainOptions, template: Template, bytes: Uint8Array, spans: Uint32Array,
-  entriesMax: number): void {
+  room: OptionRoom): void {
   const heard: Heard = {
     interval: 0, randomInterval: 0, packets: 0, space: -1, size: 0, population: 0, probability: 0,
     sampler: undefined, application: undefined, name: '',
@@ -62,12 +65,12 @@ export function learnOptions(options: DomainOptions, template: Template, bytes: 
     else hearSampling(heard, elementId, readUnsigned(bytes, at, lengthBytes));
   }
   if (heard.application !== undefined && heard.name !== '') {
-    setBounded(options.applications, heard.application, heard.name, entriesMax);
+    setBounded(options.applications, heard.application, heard.name, room);
   }
   const interval = intervalOf(heard);
   if (interval === 0) return;
   options.samplingInterval = interval;
-  if (heard.sampler !== undefined) setBounded(options.samplers, heard.sampler, interval, entriesMax);
+  if (heard.sampler !== undefined) setBounded(options.samplers, heard.sampler, interval, room);
 }
 
 function hearSampling(heard: Heard, elementId: number, value: number): void {
@@ -90,6 +93,10 @@ function intervalOf(heard: Heard): number {
   return heard.probability > 0 && heard.probability <= 1 ? 1 / heard.probability : 0;
 }
 
-function setBounded<K, V>(map: Map<K, V>, key: K, value: V, entriesMax: number): void {
-  if (map.has(key) || map.size < entriesMax) map.set(key, value);
+function setBounded<K, V>(map: Map<K, V>, key: K, value: V, room: OptionRoom): void {
+  if (!map.has(key)) {
+    if (map.size >= room.perDomain || room.left === 0) return;
+    room.left--;
+  }
+  map.set(key, value);
 }

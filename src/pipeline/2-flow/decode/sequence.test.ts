@@ -11,7 +11,7 @@ type Message = readonly [sequence: number, units: number, startedMs?: number];
 
 function account(messages: readonly Message[]): { verdicts: SequenceVerdict[]; totals: number[] } {
   const sequence = new SequenceAccount();
-  const verdicts = messages.map(([number, units, startedMs]) =>
+  const verdicts = messages.map(([number, units, startedMs = Number.NaN]) =>
     sequence.observe({ sequence: number, units, exportMs: 0, startedMs }));
   return { verdicts, totals: [sequence.gaps, sequence.lostUnits, sequence.reordered, sequence.restarts] };
 }
@@ -34,6 +34,15 @@ test('a restart is known by the clock, or by a number that goes back into no hol
   assert.deepEqual(account([[500, 7], [0, 7], [7, 1]]).totals, [0, 0, 0, 1]);
   // The start that is computed of each message jitters by the rounding of seconds.
   assert.deepEqual(account([[1, 1, 1000], [3, 1, 1900], [2, 1, 50]]).totals, [0, 0, 1, 0]);
+});
+
+test('a message that the first one has overtaken is late, when its clock says that there was no restart', () => {
+  assert.deepEqual(account([[11, 1, 1000], [10, 1, 1000], [12, 1, 1000]]),
+    { verdicts: ['first', 'late', 'in-order'], totals: [0, 0, 1, 0] });
+  assert.deepEqual(account([[11, 1, 1000], [10, 1, 900_000], [11, 1, 900_000]]).totals, [0, 0, 0, 1]);
+  // Without a clock, and far back, it is a restart.
+  assert.deepEqual(account([[11, 1], [10, 1]]).totals, [0, 0, 0, 1]);
+  assert.deepEqual(account([[90_000, 1, 1000], [10, 1, 1000]]).totals, [0, 0, 0, 1]);
 });
 
 test('after a message of unknown length the next one begins anew', () => {

@@ -10,14 +10,16 @@ export type SequencePlace = {
   /** Units that this message takes, or -1 when not known (data sets without a template). */
   readonly units: number;
   readonly exportMs: number;
-  /** When the exporter started, by this message's own clocks; undefined where the protocol does not tell. */
-  readonly startedMs: number | undefined;
+  /** When the exporter started, by this message's own clocks; NaN where the protocol does not tell. */
+  readonly startedMs: number;
 };
 
 export type SequenceVerdict = 'first' | 'in-order' | 'gap' | 'late' | 'restart';
 
 /** Holes that are remembered; older ones stay counted as lost. */
 const holesMax = 16;
+/** Units before the first message that was seen: what lies further back is no message that was overtaken by it. */
+const beforeFirstMax = 1_024;
 /** Two computed start times of one run of an exporter differ by the rounding of the export time and by clock slew. */
 const startToleranceMs = 5_000;
 
@@ -28,14 +30,18 @@ export class SequenceAccount {
   lostUnits = 0;
   restarts = 0;
   reordered = 0;
-  #expected: number | undefined;
-  #startedMs: number | undefined;
+  /** -1: not known. Numbers throughout: a field that is now a number, now undefined costs an allocation a datagram. */
+  #expected = -1;
+  /** NaN: not known. */
+  #startedMs = Number.NaN;
   #isSeen = false;
+  /** Number of the first message of this run. */
+  #first = 0;
   readonly #holes: Hole[] = [];
 
   /** True when a message with this number would go back behind what was expected, so may be a copy. */
   isBehind(sequence: number): boolean {
-    return this.#expected !== undefined && ((sequence - this.#expected) | 0) < 0;
+    return this.#expected >= 0 && ((sequence - this.#expected) | 0) < 0;
   }
 
   /** Accounts for a message that is not a copy of another. */
@@ -46,25 +52,32 @@ export class SequenceAccount {
       return verdict;
     }
     this.#isSeen = true;
-    if (place.startedMs !== undefined) this.#startedMs = place.startedMs;
-    this.#expected = place.units < 0 ? undefined : (place.sequence + place.units) >>> 0;
+    if (verdict === 'first' || verdict === 'restart') this.#first = place.sequence;
+    if (!Number.isNaN(place.startedMs)) this.#startedMs = place.startedMs;
+    this.#expected = place.units < 0 ? -1 : (place.sequence + place.units) >>> 0;
     return verdict;
   }
 
   #judge({ sequence, units, startedMs }: SequencePlace): SequenceVerdict {
     if (!this.#isSeen) return 'first';
-    if (this.#expected === undefined) return 'in-order';
+    if (this.#expected < 0) return 'in-order';
     const ahead = (sequence - this.#expected) | 0;
     if (ahead === 0) return 'in-order';
-    const isRestarted = startedMs !== undefined && this.#startedMs !== undefined &&
-      startedMs - this.#startedMs > startToleranceMs;
+    // False when one of them is not known.
+    const isRestarted = startedMs - this.#startedMs > startToleranceMs;
     if (!isRestarted) {
       if (ahead > 0) return this.#openHole(this.#expected, ahead);
-      if (this.#fillHole(sequence, units)) return 'late';
+      if (this.#fillHole(sequence, units) || this.#wasOvertaken(sequence, startedMs)) return 'late';
     }
     this.restarts++;
     this.#holes.length = 0;
     return 'restart';
+  }
+
+  /** True for a message that the first one has overtaken: just before it, and the exporter's clock says: no restart. */
+  #wasOvertaken(sequence: number, startedMs: number): boolean {
+    const before = (this.#first - sequence) | 0;
+    return before > 0 && before <= beforeFirstMax && Math.abs(startedMs - this.#startedMs) <= startToleranceMs;
   }
 
   #openHole(from: number, units: number): SequenceVerdict {

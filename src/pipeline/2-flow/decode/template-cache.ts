@@ -9,7 +9,7 @@ import type { MessageHeader } from './message-header.ts';
 import { isSameTemplate, type Template } from './template.ts';
 
 export type TemplateCacheLimits = Pick<ExportDecoderOptions,
-  'exportDomainsMax' | 'templatesPerDomainMax' | 'templateFieldsTotalMax'>;
+  'exportDomainsMax' | 'templatesPerDomainMax' | 'templatesTotalMax' | 'templateFieldsTotalMax'>;
 
 export class TemplateCache {
   readonly #limits: TemplateCacheLimits;
@@ -17,6 +17,7 @@ export class TemplateCache {
   /** Datagrams come in runs of one exporter: the last one is looked at first. */
   #last: ExportDomain | undefined;
   #fieldCount = 0;
+  #templateCount = 0;
 
   constructor(cacheLimits: TemplateCacheLimits) {
     this.#limits = cacheLimits;
@@ -48,10 +49,12 @@ export class TemplateCache {
     const old = domain.templates.get(template.id);
     if (old !== undefined && isSameTemplate(old.template, template)) return true;
     if (old === undefined && domain.templates.size >= this.#limits.templatesPerDomainMax) return false;
+    if (old === undefined && this.#templateCount >= this.#limits.templatesTotalMax) return false;
     const fieldCount = this.#fieldCount + template.fields.length - (old?.template.fields.length ?? 0);
     if (fieldCount > this.#limits.templateFieldsTotalMax) return false;
     this.#fieldCount = fieldCount;
-    domain.templates.set(template.id, { template, plan: undefined });
+    if (old === undefined) this.#templateCount++;
+    domain.templates.set(template.id, { template, plan: undefined, program: undefined });
     return true;
   }
 
@@ -61,6 +64,7 @@ export class TemplateCache {
       const isMeant = id === 2 ? template.kind === 'data' : id === 3 ? template.kind === 'options' : templateId === id;
       if (!isMeant) continue;
       domain.templates.delete(templateId);
+      this.#templateCount--;
       this.#fieldCount -= template.fields.length;
     }
   }

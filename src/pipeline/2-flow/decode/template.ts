@@ -97,7 +97,20 @@ export function parseTemplateRecord(bytes: Uint8Array, at: number, place: Templa
   if (endOffset < 0) return { what: 'bad-template', endOffset: end };
   if (fieldCount > fieldsMax) return { what: 'template-limit', endOffset };
   const fields = readFields(bytes, fieldsAt, { version, fieldCount, scopeCount });
-  return { what: 'template', template: createTemplate(id, kind, fields), endOffset };
+  const template = createTemplate(id, kind, fields);
+  if (isHollow(template)) return { what: 'bad-template', endOffset };
+  return { what: 'template', template, endOffset };
+}
+
+/** Fields of no bytes that are suffered beside one field a byte. */
+const hollowFieldsMax = 16;
+
+/**
+ * Fields of no length are allowed, a thousand of them in a record of one byte are an attack: each such byte would cost
+ * a thousand looks.
+ */
+function isHollow({ fields, recordBytesMin }: Template): boolean {
+  return fields.length > recordBytesMin + hollowFieldsMax;
 }
 
 function isZero(bytes: Uint8Array, from: number, end: number): boolean {

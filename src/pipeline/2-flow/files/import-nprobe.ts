@@ -3,6 +3,7 @@
  * Direction, from nProbe's list of fields: IN_* is src->dst and OUT_* is dst->src, whoever the source is. The source of
  * a record is taken as the initiator, so IN_BYTES are the initiator's octets and OUT_BYTES the responder's.
  */
+import { protocolIcmp, protocolIcmpv6 } from '#base';
 import { schema, type ColumnName } from '../schema.ts';
 import type { FlowBatch } from '../flow-batch.ts';
 import { AddressTexts, deriveIpVersion, parseUint, storeText, type Cell } from './cells.ts';
@@ -56,9 +57,6 @@ const endNames: readonly (readonly [string, TimeUnit | undefined])[] = [
   ['FLOW_END_MICROSECONDS', 'microseconds'], ['FLOW_END_MILLISECONDS', 'milliseconds'],
   ['FLOW_END_SEC', 'seconds'], ['LAST_SWITCHED', undefined],
 ];
-
-const icmp = 1;
-const icmpv6 = 58;
 
 /** A header line's names as nProbe writes them: without `%`, blanks and quotes, in capitals. */
 export function normaliseNames(fields: readonly string[]): string[] {
@@ -190,11 +188,11 @@ function storeFirstAddress(
 function storeIcmp(batch: FlowBatch, row: number, fields: readonly string[], plan: NprobePlan): string {
   const { columns } = batch;
   const protocol = columns.protocolIdentifier[row];
-  if (protocol !== icmp && protocol !== icmpv6) return '';
+  if (protocol !== protocolIcmp && protocol !== protocolIcmpv6) return '';
   const text = plan.icmpType < 0 ? String(columns.destinationTransportPort[row]) : fields[plan.icmpType]!.trim() || '0';
   const typeCode = parseUint(text, 0xffff);
   if (typeCode < 0) return 'ICMP_TYPE is no number';
-  columns[protocol === icmp ? 'icmpTypeCodeIPv4' : 'icmpTypeCodeIPv6'][row] = typeCode;
+  columns[protocol === protocolIcmp ? 'icmpTypeCodeIPv4' : 'icmpTypeCodeIPv6'][row] = typeCode;
   columns.sourceTransportPort[row] = 0;
   columns.destinationTransportPort[row] = 0;
   return '';

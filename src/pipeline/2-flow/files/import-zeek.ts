@@ -3,6 +3,9 @@
  * The originator is the initiator. Octets are IP bytes where the log has them, else payload bytes, which is counted.
  * Labels of attacks, as some published logs carry, are not labels of devices and are left out.
  */
+import {
+  protocolIcmp, protocolIcmpv6, protocolTcp, protocolUdp, tcpAck, tcpFin, tcpRst, tcpSyn,
+} from '#base';
 import type { FlowBatch } from '../flow-batch.ts';
 import { AddressTexts, deriveIpVersion, parseUint, storeMac } from './cells.ts';
 import { guessTimeUnit, parseSecondsMs, parseTimeMs } from './import-times.ts';
@@ -17,13 +20,7 @@ const essentialFields = [
 /** The text of a field, '' when it is unset. */
 type FieldText = (name: string) => string;
 
-const protocols: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1 };
-const icmpv6 = 58;
-
-const tcpFin = 0x01;
-const tcpSyn = 0x02;
-const tcpRst = 0x04;
-const tcpAck = 0x10;
+const protocols: Readonly<Record<string, number>> = { tcp: protocolTcp, udp: protocolUdp, icmp: protocolIcmp };
 
 /**
  * Flags that a letter of `history` vouches for; upper case is the originator. Letters about the path (checksum, gap,
@@ -162,7 +159,7 @@ function storeProtocol(batch: FlowBatch, row: number, field: FieldText): string 
   const name = field('proto');
   const given = parseUint(field('ip_proto'), 255);
   const isIcmpv6 = name === 'icmp' && columns.ipVersion[row] === 6;
-  const protocol = isIcmpv6 ? icmpv6 : (protocols[name] ?? given);
+  const protocol = isIcmpv6 ? protocolIcmpv6 : (protocols[name] ?? given);
   if (protocol < 0) return `proto ${name.slice(0, 40)} is not known`;
   columns.protocolIdentifier[row] = protocol;
   const source = parseUint(field('id.orig_p'), 65_535);
@@ -182,7 +179,7 @@ function storeProtocol(batch: FlowBatch, row: number, field: FieldText): string 
 /** What a log may or may not have: flags, end, name, link addresses. @returns '' or why the row is bad */
 function storeExtras(batch: FlowBatch, row: number, field: FieldText): string {
   const { columns, dictionaries } = batch;
-  if (columns.protocolIdentifier[row] === protocols.tcp) {
+  if (columns.protocolIdentifier[row] === protocolTcp) {
     for (const letter of field('history')) {
       const flags = flagsOfLetter[letter.toLowerCase()] ?? 0;
       const isOriginator = letter !== letter.toLowerCase();

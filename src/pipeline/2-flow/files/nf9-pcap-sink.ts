@@ -2,6 +2,7 @@
  * NetFlow v9 as it would cross a network: a pcap file (draft-ietf-opsawg-pcap) of Ethernet frames with UDP datagrams
  * to port 2055, for programs that read captures. Addresses are those of documentation (RFC 5737); nobody is named.
  */
+import { protocolUdp } from '#base';
 import { encoderDefaults } from '../encode/flow-encoder.ts';
 import { ExportSink, type MessageFraming } from './export-sink.ts';
 import type { OutputTarget } from './output-target.ts';
@@ -17,7 +18,6 @@ const collectorAddress = 0xc0000202;
 const exporterPort = 50_000;
 /** The port that collectors customarily listen at. */
 const collectorPort = 2_055;
-const protocolUdp = 17;
 
 const framing: MessageFraming = { fileHeader: createFileHeader(), headerBytes: datagramAt, putHeader: putFrameHeader };
 

@@ -1,7 +1,9 @@
 /**
- * Where output bytes go: a file, which appears under its name only when it is whole, or standard output. A crash of
- * the process leaves at most a `.partial` file beside the target. Not promised: survival of a power failure (no fsync).
+ * Where output bytes go: a file, which appears under its name only when it is whole, or standard output. A signal
+ * leaves nothing when the command calls `dropTemporaryFiles`; a crash or SIGKILL leaves a `.partial` file beside the
+ * target. Not promised: survival of a power failure (no fsync).
  */
+import { rmSync } from 'node:fs';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, basename, join } from 'node:path';
 import { EnvironmentError, OperatorError, describeError } from '#base';
@@ -25,6 +27,9 @@ export const standardOutput = '-';
 /** Files opened by this process, so that two outputs of one name do not share a temporary file. */
 let openedCount = 0;
 
+/** Temporary files that have neither got their name nor been removed. */
+const temporaryFiles = new Set<string>();
+
 /**
  * Temporary and final name of a file output; `temporary` is undefined for devices and pipes, which are written
  * directly.
@@ -43,20 +48,61 @@ export async function chooseFileNames(path: string): Promise<FileNames> {
     if (found?.isDirectory() === true) throw new Error('it is a folder');
     if (found !== undefined && !found.isFile()) return { target, temporary: undefined };
     const name = `.${basename(target)}.${process.pid}-${openedCount++}.partial`;
-    return { target, temporary: join(dirname(target), name) };
+    const temporary = join(dirname(target), name);
+    temporaryFiles.add(temporary);
+    return { target, temporary };
   } catch (thrown) {
     throw unwritable(path, thrown);
   }
 }
 
-/** The error that says that an output cannot be written. */
+/** Gives a file that is whole its name. */
+export async function keepFile({ target, temporary }: FileNames): Promise<void> {
+  if (temporary === undefined) return;
+  await rename(temporary, target);
+  temporaryFiles.delete(temporary);
+}
+
+/** Removes what was written of a file; a device or pipe stays. */
+export async function dropFile({ temporary }: FileNames): Promise<void> {
+  if (temporary === undefined) return;
+  await rm(temporary, { force: true });
+  temporaryFiles.delete(temporary);
+}
+
+/** Removes the temporary files of all outputs at once, when the process must end now. Whoever calls it ends then. */
+export function dropTemporaryFiles(): void {
+  for (const path of temporaryFiles) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // The process is ending: the other files still count, and nobody could be told.
+    }
+  }
+  temporaryFiles.clear();
+}
+
+/** The error that says that an output cannot be written, by the name that the user gave it. */
 export function unwritable(path: string, cause: unknown): OperatorError {
-  return new OperatorError('output-unwritable', `Cannot write ${path}: ${describeError(cause)}.`, cause);
+  return new OperatorError('output-unwritable', `Cannot write ${path}: ${describeCause(path, cause)}.`, cause);
+}
+
+/**
+ * Why a file cannot be written. Node's own text ends in the operation and the temporary name, which nobody typed.
+ */
+function describeCause(path: string, cause: unknown): string {
+  const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
+  const folder = dirname(path);
+  if (code === 'ENOENT') return `the folder ${folder} does not exist`;
+  if (code === 'ENOTDIR') return `${folder} is no folder`;
+  if (code === 'EACCES' || code === 'EPERM') return `writing in ${folder} is not permitted`;
+  const text = describeError(cause);
+  return /^[A-Z][A-Z0-9]+: (.+), [a-z]+(?: '.*')?$/s.exec(text)?.[1] ?? text;
 }
 
 /** The error for a disk that failed or is full after writing had begun. */
 export function diskFailed(path: string, cause: unknown): EnvironmentError {
-  return new EnvironmentError('disk', `Writing ${path} failed: ${describeError(cause)}.`, cause);
+  return new EnvironmentError('disk', `Writing ${path} failed: ${describeCause(path, cause)}.`, cause);
 }
 
 /** Opens a file output. @throws OperatorError  `output-unwritable` */
@@ -94,7 +140,7 @@ class FileTarget implements OutputTarget {
   async finish(): Promise<void> {
     try {
       await this.#file.close();
-      if (this.#names.temporary !== undefined) await rename(this.#names.temporary, this.#names.target);
+      await keepFile(this.#names);
     } catch (thrown) {
       throw diskFailed(this.#path, thrown);
     }
@@ -102,7 +148,7 @@ class FileTarget implements OutputTarget {
 
   async abandon(): Promise<void> {
     await this.#file.close().catch(() => undefined);
-    if (this.#names.temporary !== undefined) await rm(this.#names.temporary, { force: true });
+    await dropFile(this.#names);
   }
 }
 

@@ -142,11 +142,12 @@ function readInfo(metadata: FileMetaData): FlowSetInfo | undefined {
   const text = metadata.key_value_metadata?.find((entry) => entry.key === parquetInfoKey)?.value;
   try {
     const info = JSON.parse(text ?? '') as Partial<FlowSetInfo>;
-    const { origin, l7Source, l7Version, activeTimeoutMs, idleTimeoutMs } = info;
+    const { origin, l7Source, l7Version, activeTimeoutMs, idleTimeoutMs, isBiflow } = info;
     if (typeof origin !== 'string' || typeof l7Version !== 'string') return undefined;
     if (l7Source === undefined || !l7Sources.includes(l7Source)) return undefined;
     if (typeof activeTimeoutMs !== 'number' || typeof idleTimeoutMs !== 'number') return undefined;
-    return { origin, l7Source, l7Version, activeTimeoutMs, idleTimeoutMs };
+    const known = { origin, l7Source, l7Version, activeTimeoutMs, idleTimeoutMs };
+    return typeof isBiflow === 'boolean' ? { ...known, isBiflow } : known;
   } catch {
     return undefined;
   }

@@ -6,14 +6,13 @@
  * DuckDB copies to Parquet or CSV reads back here bit for bit.
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { DecodedArray, SchemaElement } from 'hyparquet';
 import { assertInvariant, formatAddress, formatMac, limits } from '#base';
 import { schema, elementsPerRow, type ColumnDefinition } from '../schema.ts';
 import { createFlowBatch, copyRows, type FlowBatch, type FlowSetInfo } from '../flow-batch.ts';
 import type { FlowSink } from './flow-sink.ts';
-import { chooseFileNames, diskFailed, unwritable, type FileNames } from './output-target.ts';
+import { chooseFileNames, diskFailed, dropFile, keepFile, unwritable, type FileNames } from './output-target.ts';
 
 /** Key of the file's metadata under which the `FlowSetInfo` stands as JSON. */
 export const parquetInfoKey = 'natlens';
@@ -103,14 +102,12 @@ class ParquetSink implements FlowSink {
       void this.#parquet.finish();
       closeSync(this.#file);
     });
-    const { target, temporary } = this.#names;
-    if (temporary === undefined) return;
-    await rename(temporary, target).catch((thrown: unknown) => { throw diskFailed(this.#path, thrown); });
+    await keepFile(this.#names).catch((thrown: unknown) => { throw diskFailed(this.#path, thrown); });
   }
 
   async abandon(): Promise<void> {
     closeSync(this.#file);
-    if (this.#names.temporary !== undefined) await rm(this.#names.temporary, { force: true });
+    await dropFile(this.#names);
   }
 }
 

@@ -83,7 +83,10 @@ function createReader(
 /** What the format of a foreign file says of its flow set; our own text formats say nothing. */
 function importedInfo(kind: FlowFileKind): FlowSetInfo | undefined {
   if (kind === 'parquet' || kind === 'csv' || kind === 'jsonl') return undefined;
-  return { origin: flowFileKindTexts[kind], l7Source: 'exporter', l7Version: '', activeTimeoutMs: 0, idleTimeoutMs: 0 };
+  const info: FlowSetInfo =
+    { origin: flowFileKindTexts[kind], l7Source: 'exporter', l7Version: '', activeTimeoutMs: 0, idleTimeoutMs: 0 };
+  // nProbe's dumps may have either; the other two have always both directions in a record.
+  return kind === 'nprobe' ? info : { ...info, isBiflow: true };
 }
 
 /** The error for an input that is no file of flow records. */
