@@ -3,7 +3,7 @@
  * bare datagrams or IPFIX messages (RFC 5655). Finds where a datagram begins and ends; what it says is
  * `2-flow/decode`'s.
  */
-import { Counts, mappedWord, type AddressWords, type ProblemCode } from '#base';
+import { Counts, mappedWord, protocolUdp, type AddressWords, type ProblemCode } from '#base';
 import type { PacketBatch } from './packet-batch.ts';
 
 /** One export datagram: a UDP payload, or one IPFIX message of a stream or file. */
@@ -19,7 +19,6 @@ export type ExportDatagram = {
 /** Ports that exporters and collectors use by default: IANA's for IPFIX, the vendors' customary ones for NetFlow. */
 export const customaryExportPorts: readonly number[] = [2055, 2056, 4432, 4739, 9025, 9555, 9991, 9995, 9996];
 
-const protocolUdp = 17;
 const unknownExporter: AddressWords = [0, 0, 0, 0];
 
 export class ExportDatagramFinder {

@@ -8,4 +8,5 @@ export {
   customaryExportPorts, type ExportDatagram, ExportDatagramFinder, type ExportFileKind, fileDatagram,
   IpfixMessageSplitter, recogniseExports,
 } from './export-datagrams.ts';
+export { NetflowSplitter } from './netflow-splitter.ts';
 export { type CreateSocket, UdpSender, type UdpSenderOptions } from './udp-sender.ts';

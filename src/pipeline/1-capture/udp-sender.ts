@@ -25,8 +25,11 @@ export type UdpSenderOptions = {
 
 /** Datagrams handed to the kernel whose fate is not yet known. */
 const inFlightMax = 64;
-/** A sender that was held up (a stopped process, a slow input) makes up for no more than this. */
-const lagMsMax = 100;
+/**
+ * A sender that was held up (a stopped process, a slow input) makes up for no more than this. What it makes up for goes
+ * out at once: at 20,000 records a second 30 to 40 datagrams, where Linux's default receive buffer holds some 90.
+ */
+const lagMsMax = 20;
 /** Shorter waits are not taken: timers are no finer. */
 const waitMsMin = 2;
 /** A receiver's host says within this time that nobody listens, if it says so at all. */
