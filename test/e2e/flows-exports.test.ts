@@ -110,6 +110,7 @@ test('v5 datagrams in a capture become flow records, with the gap between them',
 test('an export to another port is found when the port is named; without --exports the packets are metered',
   async () => {
   await writeCapture(at('odd.pcap'), capture([v5Datagram([1], 0)], 12_345), { kind: 'pcap' });
+  assert.match(run('flows', 'odd.pcap', '--exports').stdout, /^no exports: .*name another one with --export-port$/m);
   const missed = JSON.parse(run('flows', 'odd.pcap', '--exports', '--json').stdout);
   assert.deepEqual([missed.flows, missed.rejected['not-an-export']], [0, 1]);
   assert.equal(JSON.parse(run('flows', 'odd.pcap', '--exports', '--export-port', '12345', '--json').stdout).flows, 1);
@@ -139,6 +140,17 @@ test('a bare datagram is a file too; one that never gets its template says so', 
   writeFileSync(at('orphan.ipfix'), ipfixMessage([1], false, 0));
   const orphan = JSON.parse(run('flows', 'orphan.ipfix', '--json').stdout);
   assert.deepEqual([orphan.flows, orphan.exports.rejected['no-template']], [0, 1]);
+});
+
+test('NetFlow datagrams one after the other are a file too; what is longer than any datagram is said', () => {
+  const datagrams = [v5Datagram([1, 2], 0), v5Datagram([3], 2), v5Datagram([4, 5, 6], 3)];
+  writeFileSync(at('several.dat'), Buffer.concat(datagrams));
+  const { exports } = JSON.parse(run('flows', 'several.dat', '--json').stdout);
+  assert.deepEqual([exports.flows, exports.datagrams, exports.exporters[0].sequenceGaps], [6, 3, 0]);
+  writeFileSync(at('long.dat'), Buffer.concat([...datagrams, new Uint8Array(70_000)]));
+  const long = run('flows', 'long.dat');
+  assert.equal(long.status, 1);
+  assert.match(long.stdout, /long\.dat: \d+ bytes of the file of exports belong to no datagram\./);
 });
 
 test('--pair joins the two directions of a conversation to one biflow', () => {

@@ -1,6 +1,6 @@
 /** What `natlens flows` writes: all formats, a summary that balances, flows and DNS queries beside the truth. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -60,11 +60,46 @@ test('a reader that goes away ends the output quietly', () => {
 });
 
 test('an output that cannot take the bytes: one sentence, exit code 3', () => {
-  for (const line of ['natlens flows home.pcap -o - > /dev/full', 'natlens flows home.pcap > /dev/full']) {
-    const ran = runLine(line, folder);
-    assert.equal(ran.status, 3, ran.stderr);
-    assert.match(ran.stderr, /^natlens: Writing standard output failed: [^\n]+\n$/);
+  for (const line of [
+    'natlens flows home.pcap -o -', 'natlens flows home.pcap', 'natlens flows home.pcap --json', 'natlens --help',
+    'natlens', 'natlens help', 'natlens help flows', 'natlens flows --help', 'natlens --version',
+    'natlens simulate small.pcap --minutes 1', 'natlens demo --json',
+  ]) {
+    const ran = runLine(`${line} > /dev/full`, folder);
+    assert.equal(ran.status, 3, `${line}: ${ran.stderr}`);
+    assert.match(ran.stderr, /^natlens: Writing standard output failed: [^\n]+\n$/, line);
   }
+});
+
+test('a failure of the input is told alone, though standard output fails too', () => {
+  const ran = runLine('natlens flows absent.pcap > /dev/full', folder);
+  assert.equal(ran.status, 2);
+  assert.match(ran.stderr, /^natlens: [^\n]*absent\.pcap[^\n]+\n$/);
+});
+
+test('an output that cannot be made: one sentence with the name that was typed and the reason, exit code 2', () => {
+  mkdirSync(join(folder, 'folder.csv'));
+  mkdirSync(join(folder, 'folder.parquet'));
+  const root = process.getuid?.() === 0;
+  const closed = join(folder, 'closed');
+  mkdirSync(closed);
+  chmodSync(closed, 0o555);
+  chmodSync(folder, 0o755);
+  const cases: [output: string, reason: string][] = [];
+  for (const suffix of ['csv', 'jsonl', 'parquet', 'ipfix', 'nf9.pcap']) {
+    cases.push([`nowhere/x.${suffix}`, 'the folder nowhere does not exist'],
+      [`home.pcap/x.${suffix}`, 'home.pcap is no folder'],
+      [`closed/x.${suffix}`, 'writing in closed is not permitted']);
+  }
+  cases.push(['folder.csv', 'it is a folder'], ['folder.parquet', 'it is a folder']);
+  for (const [output, reason] of cases) {
+    const ran = runNatlens(['flows', 'home.pcap', '-o', output],
+      { cwd: folder, ...(root && output.startsWith('closed') ? { uid: 65_534 } : {}) });
+    assert.equal(ran.stderr, `natlens: Cannot write ${output}: ${reason}.\n`);
+    assert.equal(ran.status, 2);
+  }
+  const dns = run('flows', 'home.pcap', '--dns', 'nowhere/dns.csv');
+  assert.equal(dns.stderr, 'natlens: Cannot write nowhere/dns.csv: the folder nowhere does not exist.\n');
 });
 
 test('nothing half written stays behind', () => {

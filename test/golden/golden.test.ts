@@ -3,7 +3,7 @@
  * the counts beside them, and why. A case needs no code: put a folder there, and it runs.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -11,14 +11,14 @@ import { fileURLToPath } from 'node:url';
 import { openByteSource, readCapture } from '#capture';
 import { createDictionaries, createNoneNamer, Meter, type FlowBatch, type FlowSetInfo, type MeterOptions } from '#flow';
 import { openFlowSink } from '#flow/files';
-import { filesOf } from './make-cases.ts';
+import { assertCheckedIn, listCases, openCase } from './golden-folder.ts';
+import { describedMeterCases } from './make-cases.ts';
 import { meterCases, type GoldenCounts } from './meter-cases.ts';
 
 const casesFolder = fileURLToPath(new URL('meter/', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'natlens-golden-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const captureBytesMax = 5_000;
 const info: FlowSetInfo = { origin: 'golden', l7Source: 'none', l7Version: '', activeTimeoutMs: 0, idleTimeoutMs: 0 };
 
 async function meterCase(
@@ -47,23 +47,12 @@ async function meterCase(
   };
 }
 
-const names = readdirSync(casesFolder).sort();
-
-for (const name of names) {
+for (const name of listCases(casesFolder)) {
   test(`meter/${name}`, async () => {
-    const at = (file: string): string => join(casesFolder, name, file);
-    const captures = readdirSync(join(casesFolder, name)).filter((file) => file.startsWith('capture.'));
-    assert.equal(captures.length, 1, 'a case has one capture');
-    const capture = at(captures[0] as string);
-    assert.ok(readFileSync(capture).length <= captureBytesMax, 'a golden capture is small');
-    assert.match(readFileSync(at('why.md'), 'utf8'), /^\S.{20,}\n\S.{10,}\n$/, 'why.md has two lines');
-    const options = existsSync(at('options.json'))
-      ? JSON.parse(readFileSync(at('options.json'), 'utf8')) as Partial<MeterOptions> : {};
-    const expected = readFileSync(at('expected.csv'), 'utf8');
-    const counts = JSON.parse(readFileSync(at('counts.json'), 'utf8')) as GoldenCounts;
+    const { input, expected, counts, options } = openCase(casesFolder, name, 'capture');
     // In one batch, and packet by packet: how packets come in batches must not matter.
     for (const batchRows of [1024, 1]) {
-      const metered = await meterCase(capture, options, batchRows);
+      const metered = await meterCase(input, options, batchRows);
       assert.equal(metered.csv, expected);
       assert.deepEqual(metered.counts, counts);
     }
@@ -71,14 +60,7 @@ for (const name of names) {
 }
 
 test('the cases that are described are checked in as they are described', () => {
-  for (const golden of meterCases) {
-    assert.ok(names.includes(golden.name), `${golden.name}: run test/golden/make-cases.ts`);
-    const files = filesOf(golden);
-    assert.deepEqual(readdirSync(join(casesFolder, golden.name)).sort(), [...files.keys()].sort(), golden.name);
-    for (const [name, bytes] of files) {
-      assert.ok(readFileSync(join(casesFolder, golden.name, name)).equals(bytes), `${golden.name}/${name} differs`);
-    }
-  }
+  assertCheckedIn(casesFolder, describedMeterCases, 'test/golden/make-cases.ts');
 });
 
 test('a wrong expectation is noticed', async () => {

@@ -1,7 +1,8 @@
 /**
  * `natlens demo`: what `npm start` runs. Until the lab exists: simulates a home, meters its capture, shows the flows.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -9,6 +10,7 @@ import { meterDefaults } from '#flow';
 import { writeHomeCapture } from '#sim';
 import { formatSummary } from './flow-summary.ts';
 import { runFlows } from './flows-run.ts';
+import { cleanUpOnSignal } from './interruption.ts';
 import type { ReportExit } from './main.ts';
 import { describeCapture } from './simulate-command.ts';
 
@@ -25,6 +27,8 @@ export function configureDemo(command: Command, reportExit: ReportExit): void {
     .addHelpText('after', '\nExample:\n  natlens demo --json\n')
     .action(async (options: { json?: boolean }) => {
       const folder = await mkdtemp(join(tmpdir(), 'natlens-demo-'));
+      const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+      const forgetCleanUp = cleanUpOnSignal(removeFolder);
       try {
         const path = join(folder, 'home.pcap');
         const capture = await writeHomeCapture(path,
@@ -45,7 +49,8 @@ export function configureDemo(command: Command, reportExit: ReportExit): void {
         }
         if (!isComplete) reportExit(1);
       } finally {
-        await rm(folder, { recursive: true, force: true });
+        forgetCleanUp();
+        removeFolder();
       }
     });
 }

@@ -1,4 +1,5 @@
 /** What decoding exports counted, for people: one line in all, and a table of the exporters. */
+import { customaryExportPorts } from '#capture';
 import type { ExportCounts, FlowPairerCounts } from '#flow';
 import { formatBytes, formatCount, formatTable } from './text-table.ts';
 
@@ -7,6 +8,10 @@ const exportersShownMax = 20;
 
 /** Lines about the exports of a run. */
 export function formatExports(counts: ExportCounts): string[] {
+  if (counts.datagrams === 0) {
+    return [`no exports: none of the UDP ports ${customaryExportPorts.join(', ')} got any; ` +
+      'name another one with --export-port'];
+  }
   const lines = [`${formatCount(counts.datagrams)} datagrams, ${formatBytes(counts.bytes)}: ` +
     `${formatCount(counts.records)} data records, of them ${formatCount(counts.flows)} flows and ` +
     `${formatCount(counts.optionsRecords)} of options; ${formatCount(counts.templates)} templates`];

@@ -1,16 +1,13 @@
 /**
  * Exports among the inputs of `natlens flows`: the export datagrams that a capture carries (`--exports`), and files of
- * bare datagrams or IPFIX messages. Decodes them to flow records.
+ * bare datagrams or IPFIX messages, one after the other. Decodes them to flow records.
  */
-import { OperatorError, type Counts, type Problem, type ProblemCode } from '#base';
+import type { Counts, Problem, ProblemCode } from '#base';
 import {
-  customaryExportPorts, ExportDatagramFinder, fileDatagram, IpfixMessageSplitter, readCapture, type ByteSource,
-  type ExportFileKind,
+  customaryExportPorts, ExportDatagramFinder, fileDatagram, IpfixMessageSplitter, NetflowSplitter, readCapture,
+  type ByteSource, type ExportFileKind,
 } from '#capture';
 import { ExportDecoder, type Dictionaries, type EmitFlows, type ExportCounts } from '#flow';
-
-/** A file of one bare datagram: UDP has room for no more. */
-const datagramBytesMax = 65_535;
 
 /** Time of arrival between two calls of `tell`. */
 const tellEveryMs = 1_000;
@@ -78,7 +75,7 @@ export class ExportsInput {
     this.#tell(receivedMs);
   }
 
-  /** Decodes a file of bare messages. @throws OperatorError  a file of NetFlow is longer than a datagram */
+  /** Decodes a file of bare messages. */
   async readFile(source: ByteSource, kind: ExportFileKind, rest: () => Promise<void>): Promise<ExportsReading> {
     const problems: Problem[] = [];
     if (kind === 'ipfix') {
@@ -92,8 +89,14 @@ export class ExportsInput {
       if (splitter.keptBytes > 0) problems.push(
         describeLeft('cut-file', splitter.keptBytes, 'are the beginning of a message'));
     } else {
-      this.#decoder.decode(fileDatagram(await readDatagram(source)));
-      await rest();
+      const splitter = new NetflowSplitter();
+      for await (const chunk of source.chunks()) {
+        for (const datagram of splitter.push(chunk)) this.#decoder.decode(fileDatagram(datagram));
+        await rest();
+      }
+      for (const datagram of splitter.end()) this.#decoder.decode(fileDatagram(datagram));
+      if (splitter.skippedBytes > 0) problems.push(
+        describeLeft('damaged-file', splitter.skippedBytes, 'belong to no datagram'));
     }
     if (source.problem !== undefined) problems.push(source.problem);
     return { packets: 0, rejected: undefined, problems };
@@ -105,21 +108,6 @@ export class ExportsInput {
   }
 }
 
-async function readDatagram(source: ByteSource): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of source.chunks()) {
-    bytes += chunk.length;
-    if (bytes > datagramBytesMax) {
-      throw new OperatorError('input-unknown-kind',
-        `${source.path} begins like a NetFlow datagram but is longer than one; ` +
-        'NetFlow without a capture around it can be read one datagram a file.');
-    }
-    pieces.push(chunk.slice());
-  }
-  return Buffer.concat(pieces);
-}
-
 function describeLeft(code: ProblemCode, bytes: number, what: string): Problem {
-  return { code, detail: `${bytes} bytes of the IPFIX file ${what}.`, offsetBytes: -1 };
+  return { code, detail: `${bytes} bytes of the file of exports ${what}.`, offsetBytes: -1 };
 }

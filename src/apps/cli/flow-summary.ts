@@ -1,5 +1,5 @@
 /** What a run of `natlens flows` counted: gathers it, checks that it balances, and shows it. */
-import { assertInvariant, formatAddress, type Problem } from '#base';
+import { assertInvariant, formatAddress, protocolSctp, protocolTcp, protocolUdp, type Problem } from '#base';
 import type { Dictionary, ExportCounts, FlowBatch, FlowPairerCounts } from '#flow';
 import { formatExports, formatPairing } from './export-summary.ts';
 import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
@@ -120,7 +120,7 @@ function describeFlow(flows: FlowBatch, rowIndex: number): string[] {
   const startMs = columns.flowStartMilliseconds[rowIndex] as number;
   const durationMs = (columns.flowEndMilliseconds[rowIndex] as number) - startMs;
   const protocol = columns.protocolIdentifier[rowIndex] as number;
-  const hasPorts = protocol === 6 || protocol === 17 || protocol === 132;
+  const hasPorts = protocol === protocolTcp || protocol === protocolUdp || protocol === protocolSctp;
   const at = (words: Uint32Array, port: number): string => {
     const address = formatAddress(words, rowIndex * 4);
     if (!hasPorts) return address;

@@ -1,22 +1,27 @@
-/** One run of `natlens flows`: opens inputs, meters captures, takes over records, names, writes, and counts it all. */
+/**
+ * One run of `natlens flows`: opens inputs, meters captures, has records taken over (`record-inputs.ts`), names,
+ * writes, and counts it all.
+ */
 import { resolve } from 'node:path';
-import { Counts, cpuSeconds, OperatorError, systemClock, type Problem } from '#base';
+import { Counts, cpuSeconds, OperatorError, systemClock } from '#base';
 import {
   openByteSource, readCapture, recogniseCapture, recogniseExports, type ByteSource, type ExportFileKind,
 } from '#capture';
 import {
-  createDictionaries, createExporterNamer, createNoneNamer, createPrefixNamer, DnsQueryTap, FlowPairer, Meter,
-  type Dictionaries, type EmitFlows, type FlowPairerCounts, type FlowSetInfo, type L7Source, type Namer,
+  createDictionaries, DnsQueryTap, Meter, type Dictionaries, type FlowSetInfo, type Namer,
 } from '#flow';
 import {
-  flowFileKindTexts, openFlowSink, openTableSink, readFlows, recogniseFlows, type FlowFileKind, type FlowSink,
+  dropTemporaryFiles, flowFileKindTexts, openFlowSink, openTableSink, recogniseFlows, type FlowFileKind, type FlowSink,
   type TableSink, type TableValue,
 } from '#flow/files';
-import { ExportsInput, type ExportsReading } from './exports-input.ts';
 import { FlowOutput } from './flow-output.ts';
-import { assertBalance, nameOutput, nameProblems, type FlowSummary, type FlowTally } from './flow-summary.ts';
+import { assertBalance, nameOutput, type FlowSummary, type FlowTally } from './flow-summary.ts';
 import type { FlowsOptions } from './flows-command.ts';
-import { Progress } from './progress.ts';
+import { cleanUpOnSignal } from './interruption.ts';
+import { openNamer } from './open-namer.ts';
+import { describeProgress, Progress } from './progress.ts';
+import { RecordInputs } from './record-inputs.ts';
+import { RunLedger } from './run-ledger.ts';
 import { formatCount } from './text-table.ts';
 
 export type FlowsRun = {
@@ -39,6 +44,7 @@ export async function runFlows(
 ): Promise<FlowsRun> {
   checkPaths(inputs, options);
   const pipes = new Map<string, ByteSource>();
+  const forgetCleanUp = cleanUpOnSignal(dropTemporaryFiles);
   try {
     for (const input of inputs) {
       const source = await openByteSource(input, { headBytes: recogniseBytes });
@@ -56,6 +62,7 @@ export async function runFlows(
       throw thrown;
     }
   } finally {
+    forgetCleanUp();
     for (const source of pipes.values()) await source.close();
   }
 }
@@ -109,21 +116,10 @@ class FlowsRunner {
   readonly #dnsTap: DnsQueryTap | undefined;
   readonly #output: FlowOutput;
   readonly #progress: Progress;
-  readonly #rejected = new Counts();
-  readonly #inputs: { name: string; kind: string; packets: number; records: number }[] = [];
-  readonly #problems: FlowSummary['problems'][number][] = [];
-  readonly #origins = new Set<string>();
-  /** What each flow file says of its flow set; undefined when it says nothing. */
-  readonly #recordInfos: (FlowSetInfo | undefined)[] = [];
-  readonly #notes: string[] = [];
-  #isComplete = true;
+  readonly #ledger = new RunLedger();
+  readonly #records: RecordInputs;
   #meter: Meter | undefined;
   #captureNamer: Namer | undefined;
-  #recordNamer: Namer | undefined;
-  #exports: ExportsInput | undefined;
-  readonly #pairers: FlowPairer[] = [];
-  #recordPairer: FlowPairer | undefined;
-  #importedCount = 0;
 
   static async open(options: FlowsOptions, given?: FlowSink): Promise<FlowsRunner> {
     const info: FlowSetInfo = {
@@ -148,6 +144,9 @@ class FlowsRunner {
     this.#dnsSink = dnsSink;
     this.#output = new FlowOutput(sink);
     this.#progress = new Progress(options.quiet === true);
+    this.#records = new RecordInputs({
+      options, dictionaries: this.#dictionaries, output: this.#output, progress: this.#progress, ledger: this.#ledger,
+    });
     if (dnsSink === undefined) return;
     this.#dnsTap = new DnsQueryTap((query) => void this.#dnsRows.push([
       query.timeMilliseconds, query.sourceAddress, query.destinationAddress, query.sourcePort, query.name,
@@ -159,9 +158,9 @@ class FlowsRunner {
   async read(source: ByteSource): Promise<void> {
     try {
       const kind = recogniseInput(source);
-      if (kind.is === 'flows') await this.#readRecords(source, kind.fileKind);
-      else if (kind.is === 'exports') await this.#readExports(source, kind.fileKind);
-      else if (this.#options.exports === true) await this.#readExports(source, undefined);
+      if (kind.is === 'flows') await this.#records.readFile(source, kind.fileKind);
+      else if (kind.is === 'exports') await this.#records.readExports(source, kind.fileKind);
+      else if (this.#options.exports === true) await this.#records.readExports(source, undefined);
       else await this.#readCapture(source);
     } finally {
       await source.close();
@@ -169,7 +168,7 @@ class FlowsRunner {
   }
 
   async #readCapture(source: ByteSource): Promise<void> {
-    this.#origins.add('natlens meter');
+    this.#ledger.origins.add('natlens meter');
     const namer = this.#captureNamer ??= await openNamer(this.#options.l7 ?? 'prefix',
       (flows) => this.#output.accept(flows));
     const meter = this.#meter ??= this.#openMeter(namer);
@@ -184,9 +183,9 @@ class FlowsRunner {
       this.#progress.tick(() => describeProgress(source, `${formatCount(meter.counts().packets)} packets, ` +
         `${formatCount(meter.counts().flows)} flows`, this.#progress.seconds));
     }
-    this.#rejected.merge(reading.rejected);
-    this.#inputs.push({ name: source.path, kind: reading.kind, packets: reading.frames, records: 0 });
-    this.#noteCut(source.path, reading.problems);
+    this.#ledger.rejected.merge(reading.rejected);
+    this.#ledger.inputs.push({ name: source.path, kind: reading.kind, packets: reading.frames, records: 0 });
+    this.#ledger.noteCut(source.path, reading.problems);
   }
 
   async #writeDnsQueries(): Promise<void> {
@@ -217,96 +216,20 @@ class FlowsRunner {
       });
   }
 
-  async #readRecords(source: ByteSource, kind: FlowFileKind): Promise<void> {
-    if (this.#options.l7 === 'ndpi') {
-      throw new OperatorError('bad-option',
-        `--l7 ndpi looks at packets, and ${source.path} holds flow records: choose exporter, prefix or none.`);
-    }
-    const namer = this.#recordNamer ??= await openNamer(this.#options.l7 ?? 'exporter',
-      (flows) => this.#output.accept(flows));
-    const pairer = this.#recordPairer ??= this.#openPairer('flows', namer);
-    const reading = readFlows(source, kind, { dictionaries: this.#dictionaries });
-    for await (const batch of reading.batches()) {
-      if (pairer === undefined) namer.name(batch);
-      else pairer.add(batch);
-      await this.#output.drain();
-      if (this.#output.isAbandoned) break;
-      this.#progress.tick(() =>
-        describeProgress(source, `${formatCount(reading.rows)} records`, this.#progress.seconds));
-    }
-    this.#origins.add(reading.info?.origin ?? flowFileKindTexts[kind]);
-    this.#recordInfos.push(reading.info);
-    this.#importedCount += reading.rows;
-    this.#rejected.merge(reading.rejected);
-    this.#inputs.push({ name: source.path, kind, packets: 0, records: reading.records });
-    this.#problems.push(...nameProblems(source.path, reading.problems));
-    this.#notes.push(...reading.notes.map((note) => `${source.path}: ${note}`));
-    if (source.problem !== undefined) this.#noteCut(source.path, [source.problem]);
-  }
-
-  /**
-   * What takes records of others: the namer, after a pairer if one-way ones are to be joined.
-   *
-   * @param clock  what the pairer goes by: the times of arrival that it is told, or those of the flows
-   */
-  #openPairer(clock: 'flows' | 'told', namer: Namer): FlowPairer | undefined {
-    if (this.#options.pair !== true) return undefined;
-    const pairer = new FlowPairer({ home: this.#options.home, clock }, (joined) => namer.name(joined),
-      { dictionaries: this.#dictionaries });
-    this.#pairers.push(pairer);
-    return pairer;
-  }
-
-  #openExports(namer: Namer): ExportsInput {
-    const pairer = this.#openPairer('told', namer);
-    return new ExportsInput(this.#options, this.#dictionaries,
-      (flows) => (pairer === undefined ? namer.name(flows) : pairer.add(flows)), (timeMs) => pairer?.advance(timeMs));
-  }
-
-  /** Decodes exports. @param kind  of a file of bare messages; undefined: a capture that carries them */
-  async #readExports(source: ByteSource, kind: ExportFileKind | undefined): Promise<void> {
-    if (this.#options.l7 === 'ndpi') {
-      throw new OperatorError('bad-option',
-        `--l7 ndpi looks at packets, and ${source.path} holds exported records: choose exporter, prefix or none.`);
-    }
-    this.#origins.add('exports');
-    this.#recordInfos.push(undefined);
-    const namer = this.#recordNamer ??= await openNamer(this.#options.l7 ?? 'exporter',
-      (flows) => this.#output.accept(flows));
-    const exports = this.#exports ??= this.#openExports(namer);
-    const rest = async (): Promise<void> => {
-      await this.#output.drain();
-      this.#progress.tick(() =>
-        describeProgress(source, `${formatCount(exports.counts().datagrams)} datagrams`, this.#progress.seconds));
-    };
-    const reading: ExportsReading = kind === undefined
-      ? await exports.readCapture(source, rest) : await exports.readFile(source, kind, rest);
-    if (reading.rejected !== undefined) this.#rejected.merge(reading.rejected);
-    this.#inputs.push({ name: source.path, kind: kind ?? 'exports', packets: reading.packets, records: 0 });
-    this.#noteCut(source.path, reading.problems);
-  }
-
-  /** An input that could not be read to its end. */
-  #noteCut(path: string, problems: readonly Problem[]): void {
-    this.#problems.push(...nameProblems(path, problems));
-    if (problems.length > 0) this.#isComplete = false;
-  }
-
   async end(): Promise<FlowsRun> {
     this.#meter?.end();
-    this.#exports?.end();
-    for (const pairer of this.#pairers) pairer.end();
+    this.#records.end();
     await this.#captureNamer?.end();
-    await this.#recordNamer?.end();
+    await this.#records.namer?.end();
     await this.#output.drain();
     const info = this.#describeSet();
     await this.#sink?.end(info);
-    this.#notes.push(...this.#sink?.notes ?? []);
+    this.#ledger.notes.push(...this.#sink?.notes ?? []);
     await this.#dnsSink?.end();
     this.#progress.end();
     const summary = this.#summarise(info);
     if (!this.#output.isAbandoned) assertBalance(summary, this.#output.tally);
-    return { summary, tally: this.#output.tally, isComplete: this.#isComplete };
+    return { summary, tally: this.#output.tally, isComplete: this.#ledger.isComplete };
   }
 
   /** Leaves no half output behind. */
@@ -321,45 +244,51 @@ class FlowsRunner {
    * What holds for all flows written. Files that said the same of their sets, and were not renamed, go on saying it.
    */
   #describeSet(): FlowSetInfo {
-    const [info, ...others] = this.#recordInfos;
+    const [info, ...others] = this.#records.infos;
+    const isPaired = this.#options.pair === true;
     if (info !== undefined && this.#meter === undefined && this.#options.l7 === undefined &&
-      others.every((other) => JSON.stringify(other) === JSON.stringify(info))) return info;
-    const namer = this.#captureNamer ?? this.#recordNamer;
+      others.every((other) => JSON.stringify(other) === JSON.stringify(info))) {
+      return isPaired ? { ...info, isBiflow: true } : info;
+    }
+    // What is metered here is always a biflow, and so is what was paired.
+    const isBiflow = isPaired || this.#records.infos.every((known) => known?.isBiflow === true);
+    const namer = this.#captureNamer ?? this.#records.namer;
     const isMetered = this.#meter !== undefined;
     return {
-      origin: [...this.#origins].join(', '),
+      origin: [...this.#ledger.origins].join(', '),
       l7Source: namer?.source ?? 'none',
       l7Version: namer?.version ?? '',
       activeTimeoutMs: isMetered ? this.#options.active * 1000 : 0,
       idleTimeoutMs: isMetered ? this.#options.idle * 1000 : 0,
+      ...(isBiflow && { isBiflow }),
     };
   }
 
   #summarise(info: FlowSetInfo): FlowSummary {
+    const { rejected, inputs, problems, notes } = this.#ledger;
     const metered = this.#meter?.counts();
-    if (metered !== undefined) this.#rejected.merge(metered.rejected);
-    const exported = this.#exports?.counts();
-    const pairing = addPairings(this.#pairers.map((pairer) => pairer.counts()));
-    if (this.#exports !== undefined) this.#rejected.merge(this.#exports.rejectedPackets);
+    const records = this.#records.counts();
+    if (metered !== undefined) rejected.merge(metered.rejected);
+    if (records.rejectedPackets !== undefined) rejected.merge(records.rejectedPackets);
     return {
-      inputs: this.#inputs,
-      packets: this.#inputs.reduce((sum, input) => sum + input.packets, 0),
-      records: this.#inputs.reduce((sum, input) => sum + input.records, 0),
+      inputs,
+      packets: inputs.reduce((sum, input) => sum + input.packets, 0),
+      records: inputs.reduce((sum, input) => sum + input.records, 0),
       meteredPackets: metered?.packets ?? 0,
-      importedFlows: this.#importedCount,
-      exportPackets: this.#exports?.capturedDatagrams ?? 0,
-      decodedFlows: exported?.flows ?? 0,
-      rejected: this.#rejected.toJSON(),
-      flows: (metered?.flows ?? 0) + this.#importedCount + (exported?.flows ?? 0) - joinedAway(pairing),
+      importedFlows: records.importedFlows,
+      exportPackets: records.exportPackets,
+      decodedFlows: records.exports?.flows ?? 0,
+      rejected: rejected.toJSON(),
+      flows: (metered?.flows ?? 0) + records.flows,
       octets: metered?.octets ?? 0,
-      exports: exported ?? null,
-      pairing: pairing ?? null,
+      exports: records.exports ?? null,
+      pairing: records.pairing ?? null,
       seconds: (systemClock.monotonicMs() - this.#startMs) / 1000,
       cpuSeconds: cpuSeconds(),
       l7: {
         source: info.l7Source,
         version: info.l7Version,
-        counts: addCounts(this.#captureNamer?.counts(), this.#recordNamer?.counts()),
+        counts: addCounts(this.#captureNamer?.counts(), this.#records.namer?.counts()),
       },
       activeTimeoutSeconds: info.activeTimeoutMs / 1000,
       idleTimeoutSeconds: info.idleTimeoutMs / 1000,
@@ -370,8 +299,8 @@ class FlowsRunner {
       dictionaryOverflows: Object.values(this.#dictionaries).reduce((sum, { overflowCount }) => sum + overflowCount, 0),
       dnsQueries: this.#dnsTap?.queryCount ?? null,
       output: this.#options.output ?? null,
-      problems: this.#problems,
-      notes: this.#notes,
+      problems,
+      notes,
     };
   }
 }
@@ -379,38 +308,10 @@ class FlowsRunner {
 const dnsColumns = ['timeMilliseconds', 'sourceAddress', 'destinationAddress', 'sourceTransportPort', 'dnsQueryName',
   'dnsQueryType', 'dnsId', 'ipId'];
 
-async function openNamer(source: L7Source, emit: EmitFlows): Promise<Namer> {
-  if (source === 'prefix') return createPrefixNamer(emit);
-  if (source === 'exporter') return createExporterNamer(emit);
-  if (source === 'none') return createNoneNamer(emit);
-  const { createNdpiNamer } = await import('#flow/ndpi');
-  return await createNdpiNamer({}, emit);
-}
-
-/** Sum of what several pairers counted; undefined of none. */
-function addPairings(all: readonly FlowPairerCounts[]): FlowPairerCounts | undefined {
-  const [first] = all;
-  if (first === undefined) return undefined;
-  const names = Object.keys(first) as (keyof FlowPairerCounts)[];
-  return Object.fromEntries(names.map((name) =>
-    [name, all.reduce((sum, counts) => sum + counts[name], 0)])) as FlowPairerCounts;
-}
-
-/** Records that became part of another record's row. */
-function joinedAway(pairing: FlowPairerCounts | undefined): number {
-  return pairing === undefined ? 0 : pairing.paired + pairing.joined;
-}
-
 function addCounts(...all: readonly (Record<string, number> | undefined)[]): Record<string, number> {
   const sum = new Counts();
   for (const counts of all) {
     for (const [name, count] of Object.entries(counts ?? {})) sum.add(name, count);
   }
   return sum.toJSON();
-}
-
-function describeProgress(source: ByteSource, done: string, seconds: number): string {
-  const share = source.sizeBytes === undefined || source.sizeBytes === 0
-    ? '' : `${Math.floor(100 * source.readBytes / source.sizeBytes)} % of `;
-  return `natlens: ${share}${source.path}: ${done}, ${formatCount(seconds)} s`;
 }

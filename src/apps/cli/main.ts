@@ -60,11 +60,11 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     }
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync([...argv], { from: 'user' });
-    await flushOutput();
-    return exitCode;
   } catch (thrown) {
-    return describeFailure(thrown);
+    exitCode = describeFailure(thrown);
   }
+  // Also after `--help` and `--version`, which commander ends by throwing. One failure is told, and the first counts.
+  return exitCode > 1 ? exitCode : await flushOutput().then(() => exitCode, describeFailure);
 }
 
 let outputFailure: NodeJS.ErrnoException | undefined;

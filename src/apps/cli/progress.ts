@@ -2,6 +2,8 @@
  * Progress of long work on standard error: one line that renews itself on a terminal, a line now and then elsewhere.
  */
 import { systemClock, type Clock } from '#base';
+import type { ByteSource } from '#capture';
+import { formatCount } from './text-table.ts';
 
 const firstAfterMs = 2_000;
 const terminalEveryMs = 250;
@@ -43,4 +45,11 @@ export class Progress {
   end(): void {
     if (this.#isShown && this.#stream.isTTY) this.#stream.write('\r\x1b[K');
   }
+}
+
+/** The line about an input that is being read. @param done  what came of it so far */
+export function describeProgress(source: ByteSource, done: string, seconds: number): string {
+  const share = source.sizeBytes === undefined || source.sizeBytes === 0
+    ? '' : `${Math.floor(100 * source.readBytes / source.sizeBytes)} % of `;
+  return `natlens: ${share}${source.path}: ${done}, ${formatCount(seconds)} s`;
 }

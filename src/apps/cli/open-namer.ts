@@ -1,0 +1,13 @@
+/** Opens the namer that `--l7` asks for. What nDPI needs is loaded only when it is asked for. */
+import {
+  createExporterNamer, createNoneNamer, createPrefixNamer, type EmitFlows, type L7Source, type Namer,
+} from '#flow';
+
+/** @throws EnvironmentError  libndpi is absent */
+export async function openNamer(source: L7Source, emit: EmitFlows): Promise<Namer> {
+  if (source === 'prefix') return createPrefixNamer(emit);
+  if (source === 'exporter') return createExporterNamer(emit);
+  if (source === 'none') return createNoneNamer(emit);
+  const { createNdpiNamer } = await import('#flow/ndpi');
+  return await createNdpiNamer({}, emit);
+}
