@@ -51,10 +51,12 @@ export function payload(bytes: number): Uint8Array {
 
 /** An Ethernet frame with UDP; 10 bytes of payload make 38 octets of IPv4. */
 export function udp(
-  ms: number, from: string, to: string, ports: readonly [number, number], extras: PathExtras & { bytes?: number } = {},
+  ms: number, from: string, to: string, ports: readonly [number, number],
+  extras: PathExtras & { bytes?: number; payload?: Uint8Array } = {},
 ): GoldenFrame {
   const [source, destination] = ports;
-  return { ms, bytes: buildUdp(pathOf(from, to, extras), { source, destination }, payload(extras.bytes ?? 10)) };
+  const carried = extras.payload ?? payload(extras.bytes ?? 10);
+  return { ms, bytes: buildUdp(pathOf(from, to, extras), { source, destination }, carried) };
 }
 
 /** An Ethernet frame with TCP without options; no payload makes 40 octets of IPv4. */
@@ -127,15 +129,19 @@ export type ExpectedFlow = {
   readonly hasMac?: boolean;
 };
 
-/** The flows as our CSV: all columns of the schema, in its order. */
+/** The flows as our CSV. */
 export function formatExpected(flows: readonly ExpectedFlow[]): string {
+  return formatCells(flows.map(cellsOf));
+}
+
+/** Cells of rows by the names of their columns, as our CSV: all columns of the schema, in its order. */
+export function formatCells(rows: readonly Readonly<Record<string, string | number>>[]): string {
   const names = schema.map((column) => column.name);
-  const lines = flows.map((flow) => {
-    const cells = cellsOf(flow);
+  const lines = rows.map((cells) => {
     const unknown = Object.keys(cells).filter((name) => !names.includes(name as never));
     if (unknown.length > 0) throw new Error(`no such column: ${unknown.join(', ')}`);
     return schema.map(({ name, storage }) => cells[name]
-      ?? (storage === 'address' || storage === 'dictionary' ? '' : 0))
+      ?? (storage === 'address' || storage === 'mac' || storage === 'dictionary' ? '' : 0))
       .join(',');
   });
   return `${[names.join(','), ...lines].join('\n')}\n`;
@@ -174,7 +180,8 @@ function cellsOf(flow: ExpectedFlow): Record<string, string | number> {
   };
 }
 
-function canonical(address: string): string {
+/** An address as we write it: dotted quad, or RFC 5952's text. */
+export function canonical(address: string): string {
   const words = parseAddress(address);
   if (words === undefined) throw new Error(`not an address: ${address}`);
   return formatAddress(Uint32Array.from(words), 0);
