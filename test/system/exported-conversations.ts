@@ -146,6 +146,15 @@ export function describe(conversations: Conversations, octets: boolean): string[
     (octets ? `${sums.octetsThere}/${sums.octetsBack} octets` : '')).sort();
 }
 
+/** True of a conversation (IPv4; with its capture's name before it) of a private and a global address. */
+export function hasOneSideInside(text: string): boolean {
+  const isPrivate = (address: string): boolean => /^(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))\./.test(address);
+  const [, first = '', second = ''] = /: \d+ \d* ?(\d[\d.]+) \d+, (\d[\d.]+) \d+$/.exec(text) ?? [];
+  const isOutside = (address: string): boolean => /^\d/.test(address) && !isPrivate(address) &&
+    !/^(?:0|127|169\.254|2[2-5]\d)\./.test(address);
+  return (isPrivate(first) && isOutside(second)) || (isPrivate(second) && isOutside(first));
+}
+
 /** Octets of the smallest Ethernet payload beyond the smallest IP header. */
 const paddingMax = 46 - 20;
 
