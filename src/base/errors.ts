@@ -37,7 +37,8 @@ export type OperatorErrorCode =
   | 'bad-columns';
 
 export type EnvironmentErrorCode =
-  'ndpi-absent' | 'ndpi-unknown-version' | 'ndpi-failed' | 'disk' | 'node-absent' | 'network';
+  'ndpi-absent' | 'ndpi-unknown-version' | 'ndpi-failed' | 'disk' | 'node-absent' | 'network' |
+  'worker-failed';
 
 /** The person at the keyboard must change something: one sentence, no stack, exit code 2. */
 export class OperatorError extends Error {
@@ -55,6 +56,29 @@ export class EnvironmentError extends Error {
   constructor(code: EnvironmentErrorCode, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'EnvironmentError';
+    this.code = code;
+  }
+}
+
+/** What is wrong with an artifact that somebody gave us to trust. */
+export type TrustErrorCode =
+  /** No artifact at all. */
+  | 'artifact-unknown-kind'
+  /** Of a format, catalog or algorithm, or of a version of one, that this program does not know. */
+  | 'artifact-unknown-version'
+  /** Shorter or longer than it says. */
+  | 'artifact-cut'
+  /** Its digest does not fit. */
+  | 'artifact-damaged'
+  /** Its digest fits, but no trainer writes such content. */
+  | 'artifact-unsound';
+
+/** An attacker or a publisher: refuse, and keep what was trusted before. */
+export class TrustError extends Error {
+  readonly code: TrustErrorCode;
+  constructor(code: TrustErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'TrustError';
     this.code = code;
   }
 }

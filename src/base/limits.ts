@@ -70,6 +70,12 @@ export const limits = {
   exportFixedNameLength: 32,
   /** Rows that a Parquet row group holds, so rows kept until they are written. */
   parquetGroupRows: 32_768,
+  /** Tables of all classifiers that one process scores with; what has no room is scored by slower code. */
+  scoreMemoryBytesMax: 256 << 20,
+  /** Worker threads that score; each has tables of its own. */
+  scoreWorkersMax: 64,
+  /** Batches on their way to a worker thread that scores, or back, for each: one scored, one waiting, one read. */
+  scoreBatchesPerWorker: 3,
   /** Exporter, version and observation domain together: those that a decoder keeps apart. */
   exportDomainsMax: 4_096,
   /** Templates of one domain. */
@@ -94,4 +100,30 @@ export const limits = {
   applicationNameLengthMax: 255,
   /** Layer-7 names of exporters that are known by their bytes. */
   nameMemoryEntries: 1_024,
+  /** Categories that an encoder keeps of one feature, the most frequent; rows of others count as unseen. */
+  categoriesMax: 1_024,
+  /** Categories of one feature that are counted while an encoder is fitted; later ones are left out. */
+  categoriesCountedMax: 1 << 18,
+  /** Rows that a one-class support vector machine is fitted on; more are sampled down. */
+  svmRowsMax: 20_000,
+  /** Steps of its solver, which needs about half as many as there are rows. */
+  svmIterationsMax: 1_000_000,
+  /** Bytes of kernel rows that its solver keeps. */
+  svmKernelBytesMax: 64 << 20,
+  /** Neighbours that a local outlier factor is made of. */
+  lofNeighboursMax: 1_024,
+  /** Points that a detector made of training rows may hold, and rows that local outlier factors are fitted on. */
+  trainingPointsMax: 65_536,
+  /** Bytes of a classifier's artifact; a larger one is refused. */
+  artifactBytesMax: 64 << 20,
+  /** Bytes of the manifest in it. */
+  manifestBytesMax: 1 << 16,
+  /** Flows of one device model that a classifier is trained and validated on, held at once. */
+  classifierFlowsMax: 1 << 21,
+  /** Training flows below which a classifier is unfit. */
+  trainingFlowsMin: 100,
+  /** Validation flows below which its thresholds say nothing: with 20, the 10th percentile rests on two. */
+  validationFlowsMin: 20,
+  /** Bytes of an encoded one-hot matrix that is written for outside comparison. */
+  matrixBytesMax: 1 << 30,
 } as const;

@@ -29,6 +29,8 @@ export type FlowsRun = {
   readonly tally: FlowTally;
   /** False when an input was cut or damaged. */
   readonly isComplete: boolean;
+  /** How the flows of each part of the input were made; undefined for a file that does not say. */
+  readonly infos: readonly (FlowSetInfo | undefined)[];
 };
 
 /**
@@ -229,7 +231,9 @@ class FlowsRunner {
     this.#progress.end();
     const summary = this.#summarise(info);
     if (!this.#output.isAbandoned) assertBalance(summary, this.#output.tally);
-    return { summary, tally: this.#output.tally, isComplete: this.#ledger.isComplete };
+    // Captures are one part, with what this run says of them.
+    const infos = this.#meter === undefined ? this.#records.infos : [...this.#records.infos, this.#describeMetered()];
+    return { summary, tally: this.#output.tally, isComplete: this.#ledger.isComplete, infos };
   }
 
   /** Leaves no half output behind. */
@@ -253,7 +257,8 @@ class FlowsRunner {
     // What is metered here is always a biflow, and so is what was paired.
     const isBiflow = isPaired || this.#records.infos.every((known) => known?.isBiflow === true);
     const namer = this.#captureNamer ?? this.#records.namer;
-    const isMetered = this.#meter !== undefined;
+    // Flows of files beside metered ones have timeouts of their own.
+    const isMetered = this.#meter !== undefined && this.#records.infos.length === 0;
     return {
       origin: [...this.#ledger.origins].join(', '),
       l7Source: namer?.source ?? 'none',
@@ -261,6 +266,15 @@ class FlowsRunner {
       activeTimeoutMs: isMetered ? this.#options.active * 1000 : 0,
       idleTimeoutMs: isMetered ? this.#options.idle * 1000 : 0,
       ...(isBiflow && { isBiflow }),
+    };
+  }
+
+  /** What holds for the flows metered from captures. */
+  #describeMetered(): FlowSetInfo {
+    const namer = this.#captureNamer;
+    return {
+      origin: 'natlens meter', l7Source: namer?.source ?? 'none', l7Version: namer?.version ?? '',
+      activeTimeoutMs: this.#options.active * 1000, idleTimeoutMs: this.#options.idle * 1000, isBiflow: true,
     };
   }
 

@@ -23,8 +23,8 @@ export function createDictionaries(): Dictionaries {
   return Object.fromEntries(entries) as Dictionaries;
 }
 
-/** Gives zeroed memory for a column; it begins at a multiple of 8. */
-export type AllocateColumn = (bytes: number) => Uint8Array<ArrayBuffer>;
+/** Gives zeroed memory for a column, shared with other threads or not; it begins at a multiple of 8. */
+export type AllocateColumn = (bytes: number) => Uint8Array;
 
 /**
  * An empty batch.
@@ -39,7 +39,7 @@ export function createFlowBatch(
   allocate: AllocateColumn = (bytes) => new Uint8Array(bytes),
 ): FlowBatch {
   const columns = Object.fromEntries(
-    schema.map((column) => [column.name, createArray(column.storage, capacity, allocate)]),
+    schema.map((column) => [column.name, createColumn(column.storage, capacity, allocate)]),
   ) as unknown as ColumnArrays;
   return { capacity, rowCount: 0, columns, dictionaries };
 }
@@ -51,7 +51,8 @@ export function bytesPerRow(storage: Storage): number {
   return elementsPerRow(storage) * (bytesPerElement[storage] ?? 4);
 }
 
-function createArray(storage: Storage, capacity: number,
+/** An empty column. @param capacity  rows */
+export function createColumn(storage: Storage, capacity: number,
   allocate: AllocateColumn): Uint8Array | Uint16Array | Uint32Array | Float64Array {
   const { buffer, byteOffset } = allocate(capacity * bytesPerRow(storage));
   const length = capacity * elementsPerRow(storage);

@@ -60,6 +60,7 @@ test('a log with header lines, unset fields, ICMP and IPv6', async () => {
     [[0, 32768], 58, 6, 1655071201750]);
   assert.deepEqual([reading.rows, reading.rejected.total(), reading.records], [3, 0, 3]);
   assert.equal(reading.info?.origin, 'Zeek conn.log');
+  assert.equal(reading.info?.isBiflow, true);
 });
 
 test('the labelled variant with blanks between its last columns, another order and another separator', async () => {

@@ -1,6 +1,8 @@
 /** The door of `#flow/files`: flow records to and from files. */
-export { chooseFormat, openFlowSink, type FlowFormat, type FlowSink, type FlowSinkOptions } from './flow-sink.ts';
-export { dropTemporaryFiles, standardOutput } from './output-target.ts';
+export {
+  chooseFormat, openFlowSink, openTarget, type FlowFormat, type FlowSink, type FlowSinkOptions,
+} from './flow-sink.ts';
+export { dropTemporaryFiles, standardOutput, type OutputTarget } from './output-target.ts';
 export { readFlows, unknownFlowFile, FlowReading, type FlowReadOptions, type FlowSource } from './read-flows.ts';
 export type { FlowReadReport, RepairName } from './read-report.ts';
 export { flowFileKindTexts, recogniseFlows, type FlowFileKind } from './recognise-flows.ts';

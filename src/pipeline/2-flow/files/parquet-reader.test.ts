@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parquetWriteBuffer, type ColumnSource } from 'hyparquet-writer';
 import { formatAddress } from '#base';
-import { fileSource, withFolder } from './arbitrary-flows.test.ts';
+import { fileSource, randomBatch, sampleInfo, withFolder } from './arbitrary-flows.test.ts';
+import { openParquetSink } from './parquet-sink.ts';
 import { readFlows, type FlowReading } from './read-flows.ts';
 
 const columnData: ColumnSource[] = [
@@ -65,5 +66,20 @@ test('values that do not fit, and nulls where a value must be, reject their rows
     }
     const without = columnData.filter(({ name }) => name !== 'initiatorOctets');
     await assert.rejects(readBack(without, folder), { code: 'bad-columns', message: /initiatorOctets/ });
+  });
+});
+
+test('a file says whether its flows have both directions; what is neither yes nor no says nothing', async () => {
+  await withFolder(async (folder) => {
+    for (const isBiflow of [true, false, undefined, 'yes']) {
+      const path = join(folder, `${isBiflow}.parquet`);
+      const info = { ...sampleInfo, isBiflow } as typeof sampleInfo;
+      const sink = await openParquetSink(path, info);
+      sink.write(randomBatch(1, 3));
+      await sink.end(info);
+      const reading = readFlows(fileSource(path), 'parquet');
+      for await (const { rowCount } of reading.batches()) assert.equal(rowCount, 3);
+      assert.deepEqual(reading.info, typeof isBiflow === 'boolean' ? { ...sampleInfo, isBiflow } : sampleInfo);
+    }
   });
 });
