@@ -12,10 +12,15 @@ import * as protocols from '../src/base/protocols.ts';
 import { operation, programLayout } from '../src/pipeline/2-flow/decode/record-program.ts';
 import * as table from '../src/pipeline/2-flow/meter/flow-table.ts';
 import * as slab from '../src/pipeline/2-flow/meter/header-slab.ts';
+import { forestLayout } from '../src/pipeline/4-score/isolation-forest/compile-forest.ts';
+import { workLayout } from '../src/pipeline/4-score/isolation-forest/forest-kernel.ts';
+import { twisterLayout } from '../src/pipeline/4-score/isolation-forest/mt19937-kernel.ts';
 import { parameter } from '../src/pipeline/2-flow/meter/meter-memory.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const meterSource = readFileSync(join(root, 'kernels/meter/meter-kernel.ts'), 'utf8');
+const scoreSource = readFileSync(join(root, 'kernels/score/forest-kernel.ts'), 'utf8');
+const fitSource = readFileSync(join(root, 'kernels/fit/mt19937-kernel.ts'), 'utf8');
 const decodeSource = readFileSync(join(root, 'kernels/decode/decode-kernel.ts'), 'utf8');
 
 /** Byte offsets by name, from the TypeScript side: words are 4 bytes, doubles 8. And the numbers of protocols. */
@@ -61,6 +66,19 @@ test('the constants of the decoder\'s kernel are those of its programs', () => {
   assert.deepEqual(findDifferences(decodeSource, decodeLayout), []);
 });
 
+test('the constants of the scoring kernel are those of compiled forests', () => {
+  const tables = { ...forestLayout, ...workLayout };
+  const shared = [...scoreSource.matchAll(/^const (\w+): (?:usize|u32) = /gm)].map(([, name = '']) => name);
+  assert.deepEqual(shared.filter((name) => name !== 'none').sort(), Object.keys(tables).sort());
+  assert.deepEqual(findDifferences(scoreSource, new Map(Object.entries(tables))), []);
+});
+
+test('the constants of the fitting kernel are those of the twister', () => {
+  const shared = [...fitSource.matchAll(/^const (\w+At): usize = /gm)].map(([, name = '']) => name);
+  assert.deepEqual(shared.sort(), Object.keys(twisterLayout).sort());
+  assert.deepEqual(findDifferences(fitSource, new Map(Object.entries(twisterLayout))), []);
+});
+
 test('a planted difference is found', () => {
   assert.deepEqual(
     findDifferences(meterSource.replace('const wPorts: usize = 112;', 'const wPorts: usize = 116;'), meterLayout()),
@@ -81,7 +99,8 @@ const compilations = (manifest.scripts['kernels'] ?? '').split(' && ').map((comm
 
 test('every kernel is compiled', () => {
   assert.deepEqual(compilations.map(([source]) => source),
-    ['kernels/meter/meter-kernel.ts', 'kernels/decode/decode-kernel.ts']);
+    ['kernels/meter/meter-kernel.ts', 'kernels/decode/decode-kernel.ts', 'kernels/score/forest-kernel.ts',
+      'kernels/fit/mt19937-kernel.ts']);
 });
 
 for (const words of compilations) {

@@ -1,0 +1,7 @@
+/** The door of `4-score`. */
+export * from './detector.ts';
+export * from './classifier.ts';
+export * from './registry.ts';
+export * from './scorer.ts';
+export * from './isolation-forest/forest.ts';
+export * from './isolation-forest/score-forest.ts';
