@@ -24,6 +24,18 @@ const verbs: readonly {
     load: async () => (await import('./export-command.ts')).configureExport,
   },
   {
+    name: 'train', summary: 'train the classifier of a device model on its flows',
+    load: async () => (await import('./train-command.ts')).configureTrain,
+  },
+  {
+    name: 'score', summary: 'score flows with classifiers',
+    load: async () => (await import('./score-command.ts')).configureScore,
+  },
+  {
+    name: 'classifier', summary: 'inspect, verify or export classifiers',
+    load: async () => (await import('./classifier-command.ts')).configureClassifier,
+  },
+  {
     name: 'simulate', summary: 'write the traffic of a simulated home to a capture',
     load: async () => (await import('./simulate-command.ts')).configureSimulate,
   },
