@@ -7,9 +7,10 @@ import { decodeBench } from './decode.bench.ts';
 import { encodeBench } from './encode.bench.ts';
 import { meterBench } from './meter.bench.ts';
 import { ndpiBench } from './ndpi.bench.ts';
+import { scoreBench } from './score.bench.ts';
 import type { Bench, Comparison } from './bench.ts';
 
-const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench];
+const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, scoreBench];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const isJson = process.argv.includes('--json');
