@@ -8,8 +8,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { test } from 'node:test';
 import { limits } from '#base';
+import { catalogs } from '#feature';
 import { schema } from '#flow';
 import { formatColumns } from '../docs/make-columns.ts';
+import { formatFeatures } from '../docs/make-features.ts';
 import { readSourceTree, rootFolder, type SourceFile } from './support/source-tree.ts';
 
 const pages = readSourceTree().filter(({ path }) => path.endsWith('.md'));
@@ -80,6 +82,17 @@ test('docs/columns.md is what docs/make-columns.ts makes', () => {
   assert.equal(read('docs/columns.md'), formatColumns());
   assert.deepEqual(findUnmentioned(schema.map((column) => column.name), read('docs/columns.md')), []);
   assert.notEqual(formatColumns(schema.slice(1)), formatColumns());
+});
+
+test('docs/features.md is what docs/make-features.ts makes', () => {
+  assert.equal(read('docs/features.md'), formatFeatures());
+  const names = catalogs.flatMap(({ numeric, categorical }) => [...numeric, ...categorical].map(({ name }) => name));
+  assert.deepEqual(findUnmentioned(names, read('docs/features.md')), []);
+  const [first, ...others] = catalogs;
+  assert.ok(first !== undefined);
+  const renamed = { ...first, numeric: [{ ...first.numeric[0], name: 'unexplained' }] } as typeof first;
+  assert.throws(() => formatFeatures([renamed, ...others]), /unexplained has no reason/);
+  assert.notEqual(formatFeatures(others), formatFeatures());
 });
 
 test('links lead somewhere', () => {

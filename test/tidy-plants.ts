@@ -105,6 +105,17 @@ export const plants: Readonly<Record<string, Plant>> = {
       at('src/apps/hub/planted.ts', "import http from 'node:http';"),
     ],
   },
+  'no-threads-in-the-middle': {
+    breaks: [
+      at(score, "import { Worker } from 'node:worker_threads';"),
+      at('src/pipeline/2-flow/meter/planted.ts', "const { Worker } = await import('worker_threads');"),
+      at('src/classifier/train/planted.ts', "import cluster from 'node:cluster';"),
+    ],
+    keeps: [
+      at('src/pipeline/4-score/parallel/planted.ts', "import { Worker } from 'node:worker_threads';"),
+      at('src/apps/detector/planted.ts', "import { Worker } from 'node:worker_threads';"),
+    ],
+  },
   'kebab-case': {
     breaks: [at('src/base/flowBatch.ts'), at('src/base/Flow.test.ts'), at('sim/snake_case.ts'),
       at('src/pipeline/2-flow/L7/x.ts')],

@@ -23,8 +23,8 @@ export const rooms: readonly Room[] = [
   { name: 'capture', folder: 'src/pipeline/1-capture', doors: ['#capture'], level: 1 },
   { name: 'flow', folder: 'src/pipeline/2-flow', doors: ['#flow', '#flow/ndpi'], level: 2 },
   { name: 'flow/files', folder: 'src/pipeline/2-flow/files', doors: ['#flow/files'], level: 2.5 },
-  { name: 'feature', folder: 'src/pipeline/3-feature', doors: ['#feature'], level: 3 },
-  { name: 'score', folder: 'src/pipeline/4-score', doors: ['#score', '#score/fit'], level: 4 },
+  { name: 'feature', folder: 'src/pipeline/3-feature', doors: ['#feature', '#feature/fit'], level: 3 },
+  { name: 'score', folder: 'src/pipeline/4-score', doors: ['#score', '#score/fit', '#score/parallel'], level: 4 },
   { name: 'evidence', folder: 'src/pipeline/5-evidence', doors: ['#evidence'], level: 5 },
   { name: 'verdict', folder: 'src/pipeline/6-verdict', doors: ['#verdict'], level: 6 },
   { name: 'action', folder: 'src/pipeline/7-action', doors: ['#action'], level: 7 },
@@ -78,3 +78,6 @@ export const foldersWithSockets: readonly string[] = [
   'src/pipeline/1-capture', 'src/pipeline/7-action', 'src/classifier/publish', 'src/classifier/update', 'src/apps',
     'sim',
 ];
+
+/** Folders whose code may start threads: the pool that scores on several cores, and who uses it. */
+export const foldersWithThreads: readonly string[] = ['src/pipeline/4-score/parallel', 'src/apps', 'src/lab'];

@@ -5,7 +5,7 @@
 import { posix } from 'node:path';
 import { findImports, scanSource } from './support/source-scan.ts';
 import type { SourceFile } from './support/source-tree.ts';
-import { foldersWithFiles, foldersWithSockets, mayImport, roomBehind, roomOf } from './tidy-rooms.ts';
+import { foldersWithFiles, foldersWithSockets, foldersWithThreads, mayImport, roomBehind, roomOf } from './tidy-rooms.ts';
 
 export type Rule = {
   readonly name: string;
@@ -193,6 +193,10 @@ export const rules: readonly Rule[] = [
   {
     name: 'no-sockets-in-the-middle', reason: sideEffectsAtTheEnds,
     find: findBuiltins(['net', 'dgram', 'http', 'https', 'http2', 'tls', 'dns'], foldersWithSockets),
+  },
+  {
+    name: 'no-threads-in-the-middle', reason: 'what runs beside something else can fail beside it',
+    find: findBuiltins(['worker_threads', 'cluster'], foldersWithThreads),
   },
   { name: 'kebab-case', reason: 'one way to write a file name', find: findBadName },
   { name: 'telling-names', reason: 'a name that says nothing collects everything', find: findEmptyName },
