@@ -8,7 +8,7 @@ import type { DomainCounts, ExportVersion } from './export-types.ts';
 import type { FieldPlan } from './field-plan.ts';
 import { createDomainOptions } from './options.ts';
 import type { RecordProgram } from './record-program.ts';
-import { SequenceAccount } from './sequence.ts';
+import { SequenceNumbering } from './numbering.ts';
 import type { Template } from './template.ts';
 
 export type CachedTemplate = {
@@ -25,7 +25,7 @@ export class ExportDomain {
   readonly domain: number;
   readonly templates = new Map<number, CachedTemplate>();
   readonly options = createDomainOptions();
-  readonly sequence = new SequenceAccount();
+  readonly sequence = new SequenceNumbering();
   datagrams = 0;
   records = 0;
   duplicates = 0;
@@ -38,7 +38,7 @@ export class ExportDomain {
   }
 
   counts(): DomainCounts {
-    const { gaps, lostUnits, reordered, restarts } = this.sequence;
+    const { gaps, lostUnits, reordered, restarts } = this.sequence.account;
     return {
       exporter: formatAddress(Uint32Array.from(this.exporter), 0), version: this.version, domain: this.domain,
       datagrams: this.datagrams, records: this.records, sequenceGaps: gaps, lostUnits,

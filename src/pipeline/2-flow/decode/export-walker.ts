@@ -67,6 +67,8 @@ export class ExportWalker {
   #withdrawals = 0;
   /** Records of the message so far, -1 once a set has no template: then their number is not known. */
   #messageRecords = 0;
+  /** Of these, records of options. */
+  #messageOptions = 0;
 
   constructor(options: ExportDecoderOptions, reader: DataSetReader) {
     this.#options = options;
@@ -94,11 +96,14 @@ export class ExportWalker {
     }
     this.#recent.add(domain, bytes);
     this.#messageRecords = 0;
+    this.#messageOptions = 0;
     if (header.version === 5) this.#walkVersion5(domain, bytes);
     else this.#walkSets(domain, bytes, receivedMs);
     domain.sequence.observe({
       sequence: header.sequence,
       units: header.version === 9 ? 1 : this.#messageRecords,
+      isIpfix: header.version === 10,
+      flowUnits: this.#messageRecords < 0 ? -1 : this.#messageRecords - this.#messageOptions,
       exportMs: header.exportMs,
       startedMs: header.version === 10 ? Number.NaN : header.exportMs - header.uptimeMs,
     });
@@ -218,7 +223,9 @@ export class ExportWalker {
       return;
     }
     const records = this.#readSet({ domain, cached, header, bytes, start: at + setHeaderBytes, end });
-    if (this.#messageRecords >= 0) this.#messageRecords += records;
+    if (this.#messageRecords < 0) return;
+    this.#messageRecords += records;
+    if (cached.template.kind === 'options') this.#messageOptions += records;
   }
 
   #replay(domain: ExportDomain, templateId: number): void {

@@ -42,6 +42,11 @@ export const quirks = {
     handling: 'IPv4 counts where it is not 0.0.0.0 (the carried packet), else IPv6 (the empty half of a template)',
     case: 'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources',
   },
+  numbersAfter: {
+    vendor: 'softflowd', symptom: 'the sequence number of an IPFIX message counts its own flows, and no options records',
+    handling: 'both ways of counting are followed; the one with far fewer faults is the exporter\'s',
+    case: 'numbering.test.ts',
+  },
   icmpInPort: {
     vendor: 'Cisco and all that follow v5', symptom: 'ICMP type · 256 + code in the destination port',
     handling: 'goes to the ICMP column where the template has no ICMP element; ports of ICMP are 0',
