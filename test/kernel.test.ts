@@ -14,6 +14,7 @@ import * as table from '../src/pipeline/2-flow/meter/flow-table.ts';
 import * as slab from '../src/pipeline/2-flow/meter/header-slab.ts';
 import { forestLayout } from '../src/pipeline/4-score/isolation-forest/compile-forest.ts';
 import { workLayout } from '../src/pipeline/4-score/isolation-forest/forest-kernel.ts';
+import { growerLayout } from '../src/pipeline/4-score/isolation-forest/grow-kernel.ts';
 import { twisterLayout } from '../src/pipeline/4-score/isolation-forest/mt19937-kernel.ts';
 import { parameter } from '../src/pipeline/2-flow/meter/meter-memory.ts';
 
@@ -21,6 +22,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const meterSource = readFileSync(join(root, 'kernels/meter/meter-kernel.ts'), 'utf8');
 const scoreSource = readFileSync(join(root, 'kernels/score/forest-kernel.ts'), 'utf8');
 const fitSource = readFileSync(join(root, 'kernels/fit/mt19937-kernel.ts'), 'utf8');
+const growSource = readFileSync(join(root, 'kernels/fit/grow-kernel.ts'), 'utf8');
 const decodeSource = readFileSync(join(root, 'kernels/decode/decode-kernel.ts'), 'utf8');
 
 /** Byte offsets by name, from the TypeScript side: words are 4 bytes, doubles 8. And the numbers of protocols. */
@@ -73,11 +75,14 @@ test('the constants of the scoring kernel are those of compiled forests', () => 
   assert.deepEqual(findDifferences(scoreSource, new Map(Object.entries(tables))), []);
 });
 
-test('the constants of the fitting kernel are those of the twister', () => {
-  const shared = [...fitSource.matchAll(/^const (\w+At): usize = /gm)].map(([, name = '']) => name);
-  assert.deepEqual(shared.sort(), Object.keys(twisterLayout).sort());
-  assert.deepEqual(findDifferences(fitSource, new Map(Object.entries(twisterLayout))), []);
-});
+const fitKernels = [['twister', fitSource, twisterLayout], ['grower', growSource, growerLayout]] as const;
+for (const [name, source, layout] of fitKernels) {
+  test(`the constants of the fitting kernel are those of the ${name}`, () => {
+    const shared = [...source.matchAll(/^const (\w+At): usize = /gm)].map(([, constant = '']) => constant);
+    assert.deepEqual(shared.sort(), Object.keys(layout).sort());
+    assert.deepEqual(findDifferences(source, new Map(Object.entries(layout))), []);
+  });
+}
 
 test('a planted difference is found', () => {
   assert.deepEqual(
@@ -100,7 +105,7 @@ const compilations = (manifest.scripts['kernels'] ?? '').split(' && ').map((comm
 test('every kernel is compiled', () => {
   assert.deepEqual(compilations.map(([source]) => source),
     ['kernels/meter/meter-kernel.ts', 'kernels/decode/decode-kernel.ts', 'kernels/score/forest-kernel.ts',
-      'kernels/fit/mt19937-kernel.ts']);
+      'kernels/fit/mt19937-kernel.ts', 'kernels/fit/grow-kernel.ts']);
 });
 
 for (const words of compilations) {

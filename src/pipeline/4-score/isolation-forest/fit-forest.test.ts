@@ -10,6 +10,7 @@ import { createEncodedRows, type EncodedRows } from '#feature';
 import { leafColumn } from './forest.ts';
 import { ForestNodes } from './forest-nodes.ts';
 import { type ForestOptions, type GrownForest, growForest, isolationForestTrainer } from './fit-forest.ts';
+import { createKernelGrower } from './grow-kernel.ts';
 import { TreeGrower } from './grow-tree.ts';
 import { RandomState } from './random-state.ts';
 
@@ -153,16 +154,103 @@ for (const kernel of ['none', 'wasm'] as const) {
   }
 }
 
+const permutations = [
+  [2, 1], [3, 1], [17, 16], [255, 100], [256, 255], [257, 256], [258, 256], [259, 256], [1000, 10], [1025, 11],
+  [4096, 64], [4097, 256], [20_000, 256], [25_599, 256], [32_768, 400], [32_769, 400], [65_535, 65_534],
+  [65_536, 1000],
+] as const;
+
 test('with the kernel and without, the first places of permutations are the same', () => {
-  for (const [count, kept] of [[2, 1], [259, 256], [1000, 10], [4096, 64], [4097, 256], [65_536, 1000]] as const) {
-    const [readable, fast] = [new RandomState(count), new RandomState(count, 'wasm', count)];
-    const expected = new RandomState(count, 'none', count).permuteFirst(count, kept);
-    assert.deepEqual(fast.permuteFirst(count, kept), expected, `${kept} of ${count}`);
-    assert.equal(new Set(expected).size, kept);
+  for (const [count, kept] of permutations) {
+    const [readable, fast] = [new RandomState(count, 'none', count), new RandomState(count, 'wasm', count)];
+    // From every place in the state and after it, so that blocks of draws begin anywhere.
+    for (const drawn of [0, 1, 7, 16, 623, 624, 625, 1300]) {
+      readable.seed(drawn);
+      fast.seed(drawn);
+      for (let i = 0; i < drawn; i++) assert.equal(fast.uint32(), readable.uint32());
+      const expected = readable.permuteFirst(count, kept);
+      assert.deepEqual(fast.permuteFirst(count, kept), expected, `${kept} of ${count} after ${drawn}`);
+      assert.equal(new Set(expected).size, kept);
+      assert.throws(() => fast.uint32(), /ended with/);
+    }
     readable.seed(5);
     fast.seed(5);
     for (let i = 0; i < 700; i++) assert.equal(fast.uint32(), readable.uint32());
   }
+});
+
+for (const kernel of ['none', 'wasm'] as const) {
+  test(`first numbers of many seeds are those of each stream (kernel: ${kernel})`, () => {
+    const random = new RandomState(0, kernel);
+    const seeds = Uint32Array.from({ length: 1301 }, (_, i) => Math.imul(i, 2_654_435_761));
+    // Of 5 numbers, three draws in eight are refused.
+    for (const end of [1, 5, 256, 0x7fff_ffff, 2 ** 32]) {
+      const expected = seeds.map((seed) => {
+        random.seed(seed);
+        return random.randint(end);
+      });
+      const first = seeds.slice();
+      random.firstRandints(first, end);
+      assert.deepEqual(first, expected, `below ${end}`);
+    }
+  });
+}
+
+/** Rows with columns of all kinds: constant ones, ties, categories never shown, hardly any or all the same. */
+function makeMixedRows(salt: number): EncodedRows {
+  const rowCount = 2 + mix(salt, 1, 7) % 600;
+  const categoryCounts = Array.from({ length: mix(salt, 2, 7) % 5 }, (_, i) => 1 + mix(salt, 10 + i, 7) % 40);
+  const rows = createEncodedRows({ numericCount: 1 + mix(salt, 3, 7) % 4, categoryCounts }, rowCount);
+  rows.rowCount = rowCount;
+  rows.numeric.forEach((column, feature) => {
+    const levels = [1, 2, 30, 1e6][mix(salt, 20 + feature, 7) % 4] as number;
+    for (let row = 0; row < rowCount; row++) column[row] = (mix(row, feature, salt) % levels) / levels - 0.25;
+  });
+  rows.codes.forEach((column, feature) => {
+    const spread = mix(salt, 30 + feature, 7) % 3;
+    for (let row = 0; row < rowCount; row++) {
+      const share = (mix(row, 100 + feature, salt) / 2 ** 32) ** (1 + 3 * spread);
+      column[row] = Math.floor(share * ((categoryCounts[feature] as number) + 1));
+    }
+  });
+  return rows;
+}
+
+test('with the kernel and without, forests of any rows are the same', () => {
+  for (let salt = 0; salt < 150; salt++) {
+    const rows = makeMixedRows(salt);
+    const maxSamples = [256, 256, 1, 2, 63, 64, 65, 200, 257][salt % 9] as number;
+    const options = { treeCount: 1 + salt % 23, maxSamples };
+    assert.deepEqual(growForest(rows, options, salt), growForest(rows, options, salt, 'none'), `rows ${salt}`);
+  }
+});
+
+test('the kernel gives back a tree in which rounded sums might count, and no other', () => {
+  const rows = createEncodedRows({ numericCount: 1, categoryCounts: [] }, 4);
+  rows.rowCount = 4;
+  rows.numeric[0]?.set([0, 0, 1, 1]);
+  const grow = (...targets: number[]): [isGrown: boolean, nodes: number] => {
+    const nodes = new ForestNodes();
+    const options = { rows, nodes, sampleCount: 4, depthMax: 2 };
+    const grower = createKernelGrower({ ...options, targets: Float64Array.from(targets) });
+    assert.ok(grower !== undefined);
+    const isGrown = grower.grow(Uint32Array.of(0, 1, 2, 3), 7);
+    grower.flush();
+    return [isGrown, nodes.count];
+  };
+  assert.deepEqual(grow(0.1, 0.2, 0.5, 0.6), [true, 3]);
+  assert.deepEqual(grow(0.1, 0.2, 0.2, 0.1), [false, 0], 'sides of one mean');
+  assert.deepEqual(grow(0.1, 0.1, 0.5, 0.6), [false, 0], 'a side whose rows are the same and whose targets coincide');
+});
+
+test('large trees and large tables are grown without the kernel', () => {
+  const rows = createEncodedRows({ numericCount: 1, categoryCounts: [60_000] }, 1000);
+  rows.rowCount = 1000;
+  const options = { rows, nodes: new ForestNodes(), depthMax: 8, targets: new Float64Array(1000) };
+  assert.ok(createKernelGrower({ ...options, sampleCount: 256 }) !== undefined);
+  assert.equal(createKernelGrower({ ...options, sampleCount: 257 }), undefined);
+  const many = { ...rows, rowCount: 2 ** 25 };
+  assert.equal(createKernelGrower({ ...options, rows: many, sampleCount: 256 }), undefined);
 });
 
 test('more rows than the kernel has room for are sampled without it', () => {

@@ -8,7 +8,8 @@ import type { Trainer } from '../detector.ts';
 import { percentileOf } from '../fit/percentile.ts';
 import { type FittedForest, leafColumn, oneHotThreshold } from './forest.ts';
 import { ForestNodes } from './forest-nodes.ts';
-import { TreeGrower } from './grow-tree.ts';
+import { createKernelGrower } from './grow-kernel.ts';
+import { type GrowerOptions, TreeGrower } from './grow-tree.ts';
 import { RandomState } from './random-state.ts';
 import { RowSampler } from './sample-rows.ts';
 import { createForest } from './score-forest.ts';
@@ -53,7 +54,7 @@ export const isolationForestTrainer: Trainer<FittedForest, ForestOptions> = {
  *
  * @param rows    read only; at least one
  * @param seed    0 … 2^32-1, scikit-learn's `random_state`
- * @param kernel  who computes random numbers; the forest is the same
+ * @param kernel  who draws and grows; the forest is the same
  */
 export function growForest(
   rows: EncodedRows, { treeCount, maxSamples }: Omit<ForestOptions, 'contamination'>, seed: number,
@@ -69,25 +70,51 @@ export function growForest(
   const random = new RandomState(seed, kernel, rowCount);
   const targets = new Float64Array(rowCount);
   for (let row = 0; row < rowCount; row++) targets[row] = random.uniform();
-  const grower = new TreeGrower({ rows, nodes, sampleCount, depthMax, targets });
+  const grow = createGrow({ rows, nodes, sampleCount, depthMax, targets }, kernel);
   const sampler = new RowSampler(rowCount, sampleCount);
   const sample = new Uint32Array(sampleCount);
   const treeStart = new Uint32Array(treeCount + 1);
   // scikit-learn begins the stream of the seed again for the seeds of the trees.
   random.seed(seed);
   const treeSeeds = Uint32Array.from({ length: treeCount }, () => random.randint(seedEnd));
+  // The tree's own seed is the first number of the stream that its rows are drawn of, too.
+  const growSeeds = treeSeeds.slice();
+  random.firstRandints(growSeeds, seedEnd);
+  random.firstRandints(growSeeds, seedEnd);
   for (let tree = 0; tree < treeCount; tree++) {
-    const treeSeed = treeSeeds[tree] as number;
-    random.seed(treeSeed);
-    // The tree's own seed is the first number of the stream that its rows are drawn of, too.
-    const ownSeed = random.randint(seedEnd);
-    random.seed(treeSeed);
+    random.seed(treeSeeds[tree] as number);
     sampler.sample(random, sample);
-    random.seed(ownSeed);
-    grower.grow(sample, random.randint(seedEnd));
-    treeStart[tree + 1] = nodes.count;
+    treeStart[tree + 1] = grow.tree(sample, growSeeds[tree] as number);
   }
+  grow.finish();
+  random.close();
   return { maxSamples: sampleCount, treeStart, nodes };
+}
+
+type Grow = {
+  /** Adds a tree. @returns nodes of the forest so far */
+  readonly tree: (sample: Uint32Array, seed: number) => number;
+  /** Afterwards the nodes are complete. */
+  readonly finish: () => void;
+};
+
+function createGrow(options: GrowerOptions, kernel: KernelKind): Grow {
+  const { nodes } = options;
+  const fast = kernel === 'none' ? undefined : createKernelGrower(options);
+  let readable: TreeGrower | undefined;
+  return {
+    tree: (sample, seed) => {
+      if (fast?.grow(sample, seed) === true) return fast.nodeCount();
+      fast?.flush();
+      readable ??= new TreeGrower(options);
+      readable.grow(sample, seed);
+      return nodes.count;
+    },
+    finish: () => {
+      fast?.flush();
+      fast?.close();
+    },
+  };
 }
 
 function isCount(value: number): boolean {

@@ -9,29 +9,30 @@ const shiftWords = 397;
 const matrixA = 0x9908b0df | 0;
 const seedMultiplier = 1_812_433_253;
 
-/** A state with its outputs, and items to shuffle. */
+/** A state with its outputs. */
 export type Twister = {
   /** [624]: of the state at hand. */
   readonly outputs: Int32Array;
-  /** [a power of two]: room for items. */
-  readonly items: Uint16Array | Uint32Array;
   /** Begins the stream of a 32-bit number; there are no outputs yet. */
   readonly seed: (seed: number) => void;
   /** The next state and its outputs. */
   readonly refill: () => void;
+  /** Nothing is drawn any more. */
+  readonly close: () => void;
+  /** Puts the first output of each seed in the place of the seed. Afterwards there is neither state nor output. */
+  readonly firstOutputs: (seeds: Uint32Array) => void;
   /**
-   * Shuffles the first items as numpy shuffles, from the last one downwards, but keeps only what the first places are
-   * left with. (A place that is done is never looked at again: an item that would move there is forgotten.)
+   * What numpy's permutation has in its first places. The stream cannot be drawn on from: numpy would draw more.
    *
    * @param next   the output that is drawn next; all are used up at 624
    * @param count  items
-   * @param kept   places, at least one; afterwards they hold what numpy's first places would, in any order
-   * @returns the output that is drawn next
+   * @param kept   places, at least one, fewer than items
+   * @returns [kept]: the items, ascending; valid until the next call
    */
-  readonly shuffle: (next: number, count: number, kept: number) => number;
+  readonly choose: (next: number, count: number, kept: number) => Uint16Array | Uint32Array;
 };
 
-/** @param count  items that are to be shuffled, below 2^31 */
+/** @param count  items of the largest permutation, below 2^31 */
 export function createTwister(count: number): Twister {
   const state = new Int32Array(outputCount);
   const outputs = new Int32Array(outputCount);
@@ -39,30 +40,48 @@ export function createTwister(count: number): Twister {
   // Half the bytes where they suffice: the rows of a day stay in the processor's nearest cache.
   const items = count <= 0x1_0000 ? new Uint16Array(room) : new Uint32Array(room);
   return {
-    outputs, items,
+    outputs,
     seed: (seed) => seedState(state, seed),
     refill: () => twist(state, outputs),
-    shuffle: (from, itemCount, kept) => {
-      let next = from;
-      let place = itemCount - 1;
-      while (place >= kept) {
-        const mask = -1 >>> Math.clz32(place);
-        // The mask holds down to the power of two below.
-        const end = Math.max(kept, (mask >>> 1) + 1);
-        while (place >= end) {
-          if (next === outputCount) {
-            twist(state, outputs);
-            next = 0;
-          }
-          // So many draws at most before the mask may change.
-          const stop = Math.min(outputCount, next + place - end + 1);
-          place = moveItems(items, outputs, next, stop, mask, place);
-          next = stop;
-        }
-      }
-      return next;
+    close: () => undefined,
+    firstOutputs: (seeds) => {
+      seeds.forEach((seed, i) => {
+        seedState(state, seed);
+        twist(state, outputs);
+        seeds[i] = outputs[0] as number;
+      });
+    },
+    choose: (next, itemCount, kept) => {
+      for (let i = 0; i < itemCount; i++) items[i] = i;
+      shuffle(items, state, outputs, { next, itemCount, kept });
+      return items.subarray(0, kept).sort();
     },
   };
+}
+
+/**
+ * Shuffles items as numpy shuffles, from the last one downwards, but keeps only what the first places are left with.
+ * (A place that is done is never looked at again: an item that would move there is forgotten.)
+ */
+function shuffle(items: Uint16Array | Uint32Array, state: Int32Array, outputs: Int32Array,
+  { next: from, itemCount, kept }: { next: number; itemCount: number; kept: number }): void {
+  let next = from;
+  let place = itemCount - 1;
+  while (place >= kept) {
+    const mask = -1 >>> Math.clz32(place);
+    // The mask holds down to the power of two below.
+    const end = Math.max(kept, (mask >>> 1) + 1);
+    while (place >= end) {
+      if (next === outputCount) {
+        twist(state, outputs);
+        next = 0;
+      }
+      // So many draws at most before the mask may change.
+      const stop = Math.min(outputCount, next + place - end + 1);
+      place = moveItems(items, outputs, next, stop, mask, place);
+      next = stop;
+    }
+  }
 }
 
 /** Knuth's generator fills the state. */

@@ -11,10 +11,9 @@ export class RandomState {
   /** Outputs before it are used up. */
   #next = outputCount;
   #seed = -1;
-  /** States since the seed. */
+  /** States since the seed; Infinity: the stream has ended. */
   #blockCount = 0;
-  /** 0, 1, 2 …, as many as were shuffled at most. */
-  #inOrder: Uint16Array | Uint32Array = new Uint16Array(0);
+  readonly #itemsMax: number;
 
   /**
    * @param seed    0 … 2^32-1, as `RandomState(seed)`
@@ -24,6 +23,7 @@ export class RandomState {
   constructor(seed: number, kernel: KernelKind = 'none', count = 0) {
     this.#twister = (kernel === 'none' ? undefined : createKernelTwister(count)) ?? createTwister(count);
     this.#outputs = this.#twister.outputs;
+    this.#itemsMax = count;
     this.seed(seed);
   }
 
@@ -41,6 +41,41 @@ export class RandomState {
     this.#next = outputCount;
   }
 
+  /**
+   * What `RandomState(seed).randint(end)` gives first, of many seeds. Ends the stream.
+   *
+   * @param seeds  each becomes its number
+   * @param end    1 … 2^32
+   */
+  firstRandints(seeds: Uint32Array, end: number): void {
+    const last = end - 1;
+    const mask = last === 0 ? 0 : -1 >>> Math.clz32(last);
+    const numbers = seeds.slice();
+    this.#twister.firstOutputs(numbers);
+    this.#end();
+    numbers.forEach((output, i) => {
+      const value = (output & mask) >>> 0;
+      if (value <= last) {
+        seeds[i] = value;
+        return;
+      }
+      // The first output is refused.
+      this.seed(seeds[i] as number);
+      seeds[i] = this.randint(end);
+    });
+    this.#end();
+  }
+
+  /** Ends all streams, for good: nothing is seeded or drawn any more. */
+  close(): void {
+    this.#twister.close();
+  }
+
+  #end(): void {
+    this.#blockCount = Infinity;
+    this.#next = outputCount;
+  }
+
   /** Uniform 32-bit unsigned integer. */
   uint32(): number {
     if (this.#next === outputCount) this.#refill();
@@ -48,6 +83,7 @@ export class RandomState {
   }
 
   #refill(): void {
+    assertInvariant(this.#blockCount < Infinity, 'a stream that ended with a permutation is drawn from');
     this.#twister.refill();
     this.#blockCount++;
     this.#next = 0;
@@ -72,19 +108,18 @@ export class RandomState {
   }
 
   /**
-   * What `permutation(count)` has in its first places, in any order. Ends the stream: numpy would draw on.
+   * What `permutation(count)` has in its first places. Ends the stream: numpy would draw on.
    *
    * @param count  at least 2, at most what the constructor was told
-   * @param kept   places
-   * @returns [kept]: valid until the next call
+   * @param kept   places, 1 … count - 1
+   * @returns [kept]: ascending; valid until the next call
    */
   permuteFirst(count: number, kept: number): Uint16Array | Uint32Array {
-    const { items } = this.#twister;
-    assertInvariant(count <= items.length, 'a permutation of more items than there is room for');
-    if (this.#inOrder.length < count) this.#inOrder = items.slice(0, count).map((_, i) => i);
-    items.set(this.#inOrder);
-    this.#blockCount = Infinity;
-    this.#next = this.#twister.shuffle(this.#next, count, kept);
-    return items.subarray(0, kept);
+    assertInvariant(count <= this.#itemsMax, 'a permutation of more items than there is room for');
+    assertInvariant(kept >= 1 && kept < count, 'all places of a permutation hold all items');
+    assertInvariant(this.#blockCount < Infinity, 'a stream that ended with a permutation is drawn from');
+    const chosen = this.#twister.choose(this.#next, count, kept);
+    this.#end();
+    return chosen;
   }
 }

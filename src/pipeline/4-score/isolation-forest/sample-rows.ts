@@ -22,11 +22,12 @@ export class RowSampler {
 
   /** @param out  [sampleCount]: rows, ascending; overwritten */
   sample(random: RandomState, out: Uint32Array): void {
-    this.#bits.fill(0);
     if (this.#kind === 'permutation') {
-      const rows = random.permuteFirst(this.#rowCount, this.#sampleCount);
-      for (let i = 0; i < rows.length; i++) setBit(this.#bits, rows[i] as number);
-    } else if (this.#kind === 'tracking') this.#track(random);
+      out.set(random.permuteFirst(this.#rowCount, this.#sampleCount));
+      return;
+    }
+    this.#bits.fill(0);
+    if (this.#kind === 'tracking') this.#track(random);
     else this.#reserve(random, out);
     listBits(this.#bits, out);
   }
