@@ -53,6 +53,16 @@ const budgets: readonly Budget[] = [
     sourceBytesMax: 450_000,
   },
   {
+    // Threads that score: classifiers from bytes, and nothing that reads files of users, fits or talks.
+    entry: 'src/apps/cli/score-worker.ts',
+    files: [/^src\/(?:base|pipeline|classifier\/artifact)\//, /^src\/apps\/cli\/score-worker\.ts$/],
+    forbiddenFiles: [/^src\/pipeline\/2-flow\/files\//, /\/fit(?:\/|[.-])/, /\/ndpi-(?:child|library|process|namer)/,
+      /\.test\.ts$/],
+    packages: ['ipaddr.js', 'fzstd'],
+    forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
+    sourceBytesMax: 750_000,
+  },
+  {
     entry: 'src/apps/cli/main.ts',
     files: [/^src\//, /^sim\//],
     forbiddenFiles: [/^sim\//, /^src\/lab\//, /^src\/classifier\//, /\.test\.ts$/],

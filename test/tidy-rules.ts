@@ -5,7 +5,9 @@
 import { posix } from 'node:path';
 import { findImports, scanSource } from './support/source-scan.ts';
 import type { SourceFile } from './support/source-tree.ts';
-import { foldersWithFiles, foldersWithSockets, foldersWithThreads, mayImport, roomBehind, roomOf } from './tidy-rooms.ts';
+import {
+  foldersWithFiles, foldersWithSockets, foldersWithThreads, mayImport, roomBehind, roomOf,
+} from './tidy-rooms.ts';
 
 export type Rule = {
   readonly name: string;

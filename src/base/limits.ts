@@ -70,7 +70,7 @@ export const limits = {
   exportFixedNameLength: 32,
   /** Rows that a Parquet row group holds, so rows kept until they are written. */
   parquetGroupRows: 32_768,
-  /** Tables of all classifiers that one process scores with; what has no room is scored by slower code. */
+  /** Tables of all classifiers that one thread scores with; what has no room is scored by slower code. */
   scoreMemoryBytesMax: 256 << 20,
   /** Worker threads that score; each has tables of its own. */
   scoreWorkersMax: 64,
@@ -126,4 +126,14 @@ export const limits = {
   validationFlowsMin: 20,
   /** Bytes of an encoded one-hot matrix that is written for outside comparison. */
   matrixBytesMax: 1 << 30,
+  /** Bytes of an inventory of captures and devices. */
+  inventoryBytesMax: 16 << 20,
+  /** Flows of a data set while it is built, held at once. */
+  datasetFlowsMax: 1 << 21,
+  /** Flows or packets of one tap that wait for their twins. */
+  twinsHeldMax: 1 << 18,
+  /** Bindings of a NAT for captures; at the limit the one unused for longest ends. */
+  natBindingsMax: 65_536,
+  /** Fragmented datagrams whose binding a NAT for captures remembers. */
+  natFragmentsMax: 4_096,
 } as const;

@@ -6,10 +6,12 @@ import { percentileMax, type ThresholdChoice } from '#score';
 import { madeAsOption, parseMadeAs } from './classifier-flows.ts';
 import type { ReportExit } from './main.ts';
 import { formatScoring, runScoring } from './score-run.ts';
+import { parseWorkers, type WorkerChoice } from './score-threads.ts';
 
 export type ScoreOptions = {
   readonly output?: string;
   readonly threshold: ThresholdChoice;
+  readonly workers: WorkerChoice;
   readonly allowUnfit?: boolean;
   readonly madeAs?: FlowSetInfo;
   readonly matrix?: string;
@@ -30,6 +32,8 @@ export function configureScore(command: Command, reportExit: ReportExit): void {
     .option('--threshold <choice>', `a percentile of the validation flows, 0 to ${percentileMax}, or default`,
       parseThreshold, defaultPercentile)
     .option('--allow-unfit', 'score with classifiers that are marked unfit, too')
+    .option('--workers <n>', 'threads that score, or auto (also 0): one, and all cores once there is enough to do',
+      parseWorkers, 'auto')
     .option(madeAsOption[0], madeAsOption[1], parseMadeAs)
     .option('--matrix <file>', 'also write the encoded flows of the one classifier, one-hot, to FILE (.npy or .csv)')
     .option('--json', 'print the summary as JSON')

@@ -3,7 +3,7 @@ import { cpuSeconds, limits, OperatorError, systemClock } from '#base';
 import { checkNeeds, createEncodedRows, createEncoder, createFeatureMatrix, readFeatures } from '#feature';
 import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
 import { dropTemporaryFiles, type FlowSink, type TableSink } from '#flow/files';
-import { acceptScores, chooseThreshold, Scorer, type Classifier, type ThresholdChoice } from '#score';
+import { acceptScores, chooseThreshold, type Classifier, type Scores, type ThresholdChoice } from '#score';
 import { loadArtifact } from './classifier-files.ts';
 import { readingOptions, settleFlowSet } from './classifier-flows.ts';
 import { nameOutput, type FlowSummary } from './flow-summary.ts';
@@ -12,6 +12,7 @@ import { cleanUpOnSignal } from './interruption.ts';
 import type { ScoreOptions } from './score-command.ts';
 import { MatrixOutput } from './score-matrix.ts';
 import { flowColumns, flowValues, openScoreTable } from './score-table.ts';
+import { ScoreThreads } from './score-threads.ts';
 import { formatCount, formatDuration, formatTable } from './text-table.ts';
 
 /** Counts of flows, and of those that a classifier accepts. */
@@ -35,7 +36,9 @@ export type ScoreSummary = {
   readonly flows: number;
   readonly threshold: ThresholdChoice;
   readonly classifiers: readonly ClassifierCounts[];
-  /** Time that features, encoding and scoring took. */
+  /** Threads that scored; what `--workers auto` came to. */
+  readonly workers: number;
+  /** Time that features, encoding and scoring took, on all threads together. */
   readonly scoreSeconds: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
@@ -44,7 +47,13 @@ export type ScoreSummary = {
   readonly problems: FlowSummary['problems'];
 };
 
-type Loaded = { readonly file: string; readonly classifier: Classifier; readonly threshold: number };
+type Loaded = {
+  readonly file: string;
+  readonly classifier: Classifier;
+  /** The artifact, for worker threads to read again. */
+  readonly bytes: Uint8Array;
+  readonly threshold: number;
+};
 
 /**
  * Runs `natlens score`.
@@ -52,7 +61,7 @@ type Loaded = { readonly file: string; readonly classifier: Classifier; readonly
  * @param args  flow files and classifiers, in any order
  * @returns     the summary, and false when an input was cut or damaged
  * @throws OperatorError     a classifier is refused or unfit, flows do not fit it, an option does not
- * @throws EnvironmentError  the disk failed
+ * @throws EnvironmentError  the disk or a worker thread failed
  */
 export async function runScoring(
   args: readonly string[], options: ScoreOptions,
@@ -84,7 +93,8 @@ export async function runScoring(
       isComplete: run.isComplete,
       summary: {
         flows: run.summary.flows, threshold: options.threshold, classifiers: sink.counts(),
-        scoreSeconds: sink.scoreSeconds, seconds: (systemClock.monotonicMs() - startMs) / 1_000,
+        workers: sink.threads.count, scoreSeconds: sink.threads.scoreMs / 1_000,
+        seconds: (systemClock.monotonicMs() - startMs) / 1_000,
         cpuSeconds: cpuSeconds(), output: options.output ?? null,
         rejected: run.summary.rejected, problems: run.summary.problems,
       },
@@ -101,13 +111,13 @@ async function loadAll(files: readonly string[], options: ScoreOptions): Promise
   }
   const loaded: Loaded[] = [];
   for (const file of files) {
-    const { classifier } = await loadArtifact(file);
+    const { classifier, bytes } = await loadArtifact(file);
     const [reason] = classifier.fitness.reasons;
     if (reason !== undefined && options.allowUnfit !== true) {
       throw new OperatorError('bad-option',
         `${file} is unfit (${reason.code}): ${reason.detail} --allow-unfit scores with it all the same.`);
     }
-    loaded.push({ file, classifier, threshold: chooseThreshold(classifier.thresholds, options.threshold) });
+    loaded.push({ file, classifier, bytes, threshold: chooseThreshold(classifier.thresholds, options.threshold) });
   }
   return loaded;
 }
@@ -116,14 +126,13 @@ async function loadAll(files: readonly string[], options: ScoreOptions): Promise
 class ScoreSink implements FlowSink {
   readonly bytesWritten = 0;
   readonly readerGone = false;
+  readonly threads: ScoreThreads;
   readonly #loaded: readonly Loaded[];
-  readonly #scorer: Scorer;
   readonly #accepted: readonly Uint8Array[];
   readonly #counts: readonly { own: Accepted; others: Accepted; unlabelled: Accepted }[];
   readonly #table: TableSink | undefined;
   readonly #matrix: { readonly output: MatrixOutput; readonly add: (batch: FlowBatch) => void } | undefined;
   #isClosed = false;
-  #scoreMs = 0;
 
   static async open(loaded: readonly Loaded[], options: ScoreOptions): Promise<ScoreSink> {
     const matrix = options.matrix === undefined ? undefined : openMatrix(options.matrix, loaded[0] as Loaded);
@@ -132,21 +141,20 @@ class ScoreSink implements FlowSink {
       { name: `isAccepted.${name}`, type: 'boolean' as const },
     ])];
     const table = options.output === undefined ? undefined : await openScoreTable(options.output, columns);
-    return new ScoreSink(loaded, table, matrix);
+    return new ScoreSink({ loaded, options, table, matrix });
   }
 
-  private constructor(loaded: readonly Loaded[], table: TableSink | undefined, matrix: ReturnType<typeof openMatrix>) {
+  private constructor({ loaded, options, table, matrix }: {
+    loaded: readonly Loaded[]; options: ScoreOptions; table: TableSink | undefined;
+    matrix: ReturnType<typeof openMatrix>;
+  }) {
+    this.threads = new ScoreThreads(loaded, options.workers, (flows, scores) => this.#takeScores(flows, scores));
     this.#loaded = loaded;
     this.#table = table;
     this.#matrix = matrix;
-    this.#scorer = new Scorer(loaded.map(({ classifier }) => classifier), { batchRows: limits.flowBatchRows });
     this.#accepted = loaded.map(() => new Uint8Array(limits.flowBatchRows));
     const none = (): Accepted => ({ flows: 0, accepted: 0 });
     this.#counts = loaded.map(() => ({ own: none(), others: none(), unlabelled: none() }));
-  }
-
-  get scoreSeconds(): number {
-    return this.#scoreMs / 1_000;
   }
 
   async write(batch: FlowBatch): Promise<void> {
@@ -159,11 +167,13 @@ class ScoreSink implements FlowSink {
     }
   }
 
-  async #writeRows(batch: FlowBatch): Promise<void> {
-    const startMs = systemClock.monotonicMs();
-    const { anomalyScore } = this.#scorer.score(batch);
-    this.#scoreMs += systemClock.monotonicMs() - startMs;
+  #writeRows(batch: FlowBatch): Promise<void> {
     this.#matrix?.add(batch);
+    return this.threads.score(batch);
+  }
+
+  /** Called in the order of the flows. */
+  async #takeScores(batch: FlowBatch, { anomalyScore }: Scores): Promise<void> {
     for (const [i, { threshold, classifier }] of this.#loaded.entries()) {
       const accepted = this.#accepted[i] as Uint8Array;
       acceptScores(anomalyScore[i] as Float64Array, batch.rowCount, threshold, accepted);
@@ -202,8 +212,9 @@ class ScoreSink implements FlowSink {
   }
 
   /** The flows have ended; whether they may be scored at all is known only now. */
-  end(): Promise<void> {
-    return Promise.resolve();
+  async end(): Promise<void> {
+    await this.threads.drain();
+    await this.threads.close();
   }
 
   /** Gives the outputs their names. */
@@ -216,6 +227,7 @@ class ScoreSink implements FlowSink {
   async abandon(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    await this.threads.close();
     await this.#table?.abandon();
   }
 }

@@ -3,12 +3,12 @@
  * the classifiers look at and nothing else. Both sides make their views of it from the same shape. Who may write is
  * agreed by messages: the sender until it has told the worker, then the worker until it answers.
  */
+import { assertInvariant } from '#base';
 import { findCatalog } from '#feature';
 import {
-  type ColumnArrays, type ColumnName, createColumn, type Dictionaries, type DictionaryColumnName, findColumn,
-  type FlowBatch,
+  bytesPerRow, type ColumnArrays, type ColumnName, createColumn, type DictionaryColumnName, elementsPerRow,
+  findColumn, type FlowBatch, type Storage,
 } from '#flow';
-import { assertInvariant } from '#base';
 import type { Classifier } from '../classifier.ts';
 
 export type SharedShape = {
@@ -20,9 +20,10 @@ export type SharedShape = {
   readonly classifierCount: number;
 };
 
+/** Views of a block. */
 export type SharedBatch = {
-  /** A batch over the block. It has the columns of the shape only: a feature that reads another one fails at once. */
-  readonly flows: FlowBatch;
+  /** Those of the shape only: a feature that reads another column fails at once. */
+  readonly columns: ColumnArrays;
   /** [classifier][row] */
   readonly anomalyScore: readonly Float64Array[];
 };
@@ -48,24 +49,41 @@ export function shapeOf(classifiers: readonly Pick<Classifier, 'encoder'>[], bat
 }
 
 /** Bytes of the block of one batch. */
-export function sharedBytes(shape: SharedShape): number {
-  let bytes = 0;
-  layOut(shape, (more) => {
-    bytes += Math.ceil(more / alignment) * alignment;
-    return new Uint8Array(0);
-  }, 0);
-  return bytes;
+export function sharedBytes({ columns, batchRows, classifierCount }: SharedShape): number {
+  const ofColumns = columns.map((name) => align(batchRows * bytesPerRow(storageOf(name))));
+  return ofColumns.reduce((sum, bytes) => sum + bytes, classifierCount * batchRows * Float64Array.BYTES_PER_ELEMENT);
 }
 
-/** Views of a block. @param buffer  at least `sharedBytes` long  @param dictionaries  what codes are codes of */
+/** @param memory  `sharedBytes` long */
 export function openSharedBatch(
-  shape: SharedShape, buffer: SharedArrayBuffer, dictionaries: Dictionaries,
+  { columns: names, batchRows, classifierCount }: SharedShape, memory: SharedArrayBuffer,
 ): SharedBatch {
-  let at = 0;
-  const { columns, anomalyScore } = layOut(shape, (bytes) => {
-    const view = new Uint8Array(buffer, at, bytes);
-    at += Math.ceil(bytes / alignment) * alignment;
+  let from = 0;
+  const take = (bytes: number): Uint8Array => {
+    const view = new Uint8Array(memory, from, bytes);
+    from += align(bytes);
     return view;
-  }, shape.batchRows);
-  return { flows: { capacity: shape.batchRows, rowCount: 0, columns, dictionaries }, anomalyScore };
+  };
+  const columns = Object.fromEntries(names.map((name) => [name, createColumn(storageOf(name), batchRows, take)]));
+  const anomalyScore = Array.from({ length: classifierCount }, () => createColumn('f64', batchRows, take));
+  return { columns: columns as unknown as ColumnArrays, anomalyScore: anomalyScore as Float64Array[] };
+}
+
+/** Copies what the classifiers look at. @param from  read only, of at most `batchRows` rows */
+export function fillSharedBatch({ columns, batchRows }: SharedShape, from: FlowBatch, to: SharedBatch): void {
+  assertInvariant(from.rowCount <= batchRows, 'shared memory is too small for the batch');
+  for (const name of columns) {
+    const elements = from.rowCount * elementsPerRow(storageOf(name));
+    to.columns[name].set(from.columns[name].subarray(0, elements) as never);
+  }
+}
+
+function storageOf(name: ColumnName): Storage {
+  const column = findColumn(name);
+  assertInvariant(column !== undefined, `there is no column ${name}`);
+  return column.storage;
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
 }
