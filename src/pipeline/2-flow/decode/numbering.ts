@@ -22,8 +22,8 @@ export class SequenceNumbering {
   #isIpfix = false;
 
   /**
-   * True when a message with this number may be a copy of an earlier one. By the RFC's rule: who numbers otherwise gives
-   * lower numbers, so that no copy is missed.
+   * True when a message with this number may be a copy of an earlier one. By the RFC's rule: others give
+   * lower numbers, so no copy is missed.
    */
   isBehind(sequence: number): boolean {
     return this.#usual.isBehind(sequence);
