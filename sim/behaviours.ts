@@ -114,7 +114,8 @@ export function* fetchByTls(world: DeviceWorld, fetch: Fetch, isV6: boolean): Pr
   else yield* dialog.close();
 }
 
-function* openTls(
+/** A TCP dialog with the TLS handshake done. */
+export function* openTls(
   world: DeviceWorld, server: Host, port: number, serverName: string, isV6: boolean,
 ): Process<TcpDialog> {
   const dialog = new TcpDialog(world, server, port, { isV6, retransmitShare });
@@ -128,7 +129,7 @@ function* openTls(
 }
 
 /** Log-normal lengths, as those of web objects are; bounded. */
-function drawBytes(world: DeviceWorld, median: number): number {
+export function drawBytes(world: DeviceWorld, median: number): number {
   return Math.min(4_000_000, Math.max(60, Math.round(median * Math.exp(world.random.normal(0, 1.2)))));
 }
 

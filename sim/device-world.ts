@@ -38,6 +38,8 @@ export type DeviceWorld = {
   readonly pool: PayloadPool;
   readonly device: Host;
   readonly gateway: Host;
+  /** Who is asked for names; undefined: the gateway. */
+  readonly resolver?: Host | undefined;
   readonly servers: Servers;
   readonly truth: DeviceTruth;
   /** Takes a finished frame at the clock's time. */

@@ -25,7 +25,7 @@ export function sendUdp(
   send(world, frame, isOutbound);
 }
 
-/** A host behind a name, asked of the gateway's resolver unless an answer is still remembered. */
+/** A host behind a name, asked of the gateway or the device's own resolver unless an answer is still remembered. */
 export function* lookUp(world: DeviceWorld, name: string): Process<Host> {
   const { random, cachedUntil } = world;
   const hosts = world.servers.find(name);
@@ -43,14 +43,15 @@ export function* lookUp(world: DeviceWorld, name: string): Process<Host> {
 function* query(
   world: DeviceWorld, name: string, type: number, addresses: readonly Uint8Array[], ttlSeconds: number,
 ): Process {
-  const { random, gateway, device } = world;
+  const { random, device } = world;
+  const resolver = world.resolver ?? world.gateway;
   const question = { id: random.integer(0, 0xffff), name, type };
   const ports = { device: device.stack.takePort(), peer: dnsPort };
   world.truth.dnsQueries++;
-  sendUdp(world, gateway, ports, false, true, buildDnsQuery(question));
+  sendUdp(world, resolver, ports, false, true, buildDnsQuery(question));
   yield random.integer(300, 40_000);
   const alias = addresses.length > 2 ? `edge.${name}` : undefined;
-  sendUdp(world, gateway, ports, false, false, buildDnsResponse(question, { addresses, alias, ttlSeconds }));
+  sendUdp(world, resolver, ports, false, false, buildDnsResponse(question, { addresses, alias, ttlSeconds }));
   yield random.integer(100, 1_500);
 }
 

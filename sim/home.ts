@@ -3,7 +3,7 @@
  * One seed, one world: the same options give the same frames, and a further device does not disturb the others.
  */
 import { assertInvariant, formatAddress, formatMac, limits, OperatorError, Random } from '#base';
-import { deviceKinds, deviceProfiles, startDevice, type DeviceKind } from './devices.ts';
+import { deviceKinds, deviceProfiles, startDevice, type DeviceKind, type DeviceProfile } from './devices.ts';
 import type { DeviceTruth, DeviceWorld } from './device-world.ts';
 import { NetworkStack, type StackTraits } from './network-stack.ts';
 import { PayloadPool } from './payloads.ts';
@@ -63,9 +63,15 @@ export function simulateHome(options: HomeOptions): SimulatedHome {
   const startMicroseconds = options.startMicroseconds ?? defaultStartMicroseconds;
   const clock = new WorldClock(startMicroseconds);
   const made: SimulatedPacket[] = [];
-  const worlds = devices.map((kind, index) => createDevice(kind, index, new Random(seed + index * 0x9e3779b1), clock, {
-    servers, name: nameDevice(devices, index), made,
-  }));
+  const worlds = devices.map((kind, index) => {
+    const name = nameDevice(devices, index);
+    return createDeviceWorld({
+      name, index, profile: deviceProfiles[kind], random: new Random(seed + index * 0x9e3779b1), clock, servers,
+      emit: (frame) => {
+        made.push({ timeMicroseconds: clock.nowMicroseconds, frame, deviceName: name });
+      },
+    });
+  });
   worlds.forEach((world, index) => startDevice(world, deviceProfiles[devices[index] as DeviceKind]));
   const endMicroseconds = startMicroseconds + Math.round(durationS * 1e6);
   let isStarted = false;
@@ -89,12 +95,22 @@ function nameDevice(devices: readonly DeviceKind[], index: number): string {
   return `${kind}-${devices.slice(0, index + 1).filter((other) => other === kind).length}`;
 }
 
-function createDevice(
-  kind: DeviceKind, index: number, random: Random, clock: WorldClock,
-  home: { servers: ServerPlacement; name: string; made: SimulatedPacket[] },
-): DeviceWorld {
-  const profile = deviceProfiles[kind];
-  const device = createHost(home.name, index, random, kind);
+/** A device and its place in a home. */
+export type DeviceSpec = {
+  readonly name: string;
+  /** Its number in the home, from 0 on: the last bytes of its addresses. */
+  readonly index: number;
+  readonly profile: Omit<DeviceProfile, 'behaviours'>;
+  /** Of this device alone. */
+  readonly random: Random;
+  readonly clock: WorldClock;
+  readonly servers: ServerPlacement;
+  readonly emit: DeviceWorld['emit'];
+};
+
+/** The world as a new device sees it; nothing happens in it yet. */
+export function createDeviceWorld({ name, index, profile, random, clock, servers, emit }: DeviceSpec): DeviceWorld {
+  const device = createHost(name, index, random, profile);
   const gateway: Host = {
     name: 'gateway', mac: gatewayMac, ipv4: addressBytes('192.168.1.1'), ipv6: addressBytes('2001:db8:1:1::1'),
     stack: new NetworkStack(gatewayTraits, random.fork()), roundTripMicroseconds: 700,
@@ -105,17 +121,14 @@ function createDevice(
     pool: new PayloadPool(random.fork()),
     device,
     gateway,
-    servers: new Servers(gatewayMac, home.servers, random.fork()),
+    servers: new Servers(gatewayMac, servers, random.fork()),
     truth: createTruth(device, profile.deviceModel),
-    emit: (frame) => {
-      home.made.push({ timeMicroseconds: clock.nowMicroseconds, frame, deviceName: home.name });
-    },
+    emit,
     cachedUntil: new Map(),
   };
 }
 
-function createHost(name: string, index: number, random: Random, kind: DeviceKind): Host {
-  const profile = deviceProfiles[kind];
+function createHost(name: string, index: number, random: Random, profile: DeviceSpec['profile']): Host {
   const mac = Uint8Array.of(...profile.macPrefix, random.integer(0, 255), random.integer(0, 255), index);
   const ipv4 = addressBytes('192.168.1.0');
   ipv4[3] = hostNumberFirst + index;

@@ -9,3 +9,12 @@ export type { ServerPlacement } from './servers.ts';
 export { batchFrames, type CapturedFrame } from './packet-batches.ts';
 export * from './packet-builder.ts';
 export { addressBytes } from './servers.ts';
+export { batchPackets } from './packet-batches.ts';
+export { homeUnits } from './lab/home-units.ts';
+export { labNote, writeLabFolder, type LabFolder, type LabFolderOptions } from './lab/lab-folder.ts';
+export {
+  outsideAddress, outsideOf, portPolicies, Router, type PortPolicy, type RouterOptions, type Translation,
+} from './lab/router.ts';
+export {
+  labDeviceModels, labUnits, simulateLab, type FirmwareChange, type LabDevice, type LabOptions, type SimulatedLab,
+} from './lab/simulate-lab.ts';

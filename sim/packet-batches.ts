@@ -2,6 +2,7 @@
  * Simulated frames as packet batches, for whoever wants packets without a capture file between. Ethernet without tags
  * only.
  */
+import { limits } from '#base';
 import { createPacketBatch, type PacketBatch } from '#capture';
 import { linkHeaderBytes } from './packet-builder.ts';
 import type { TimedFrame } from './pcap-writer.ts';
@@ -17,9 +18,42 @@ export type CapturedFrame = TimedFrame & { readonly interfaceIndex?: number };
 export function batchFrames(frames: readonly CapturedFrame[]): PacketBatch {
   const ip = frames.filter(({ frame }) => ipVersionOf(frame) !== 0);
   const batch = createPacketBatch(Math.max(ip.length, 1));
-  batch.data = new Uint8Array(ip.reduce((sum, { frame }) => sum + frame.length, 0));
+  fillBatch(batch, ip);
+  return batch;
+}
+
+/**
+ * Frames in batches, as a capture reader hands them on; other frames than IP are left out.
+ *
+ * @param frames     Ethernet frames in the order of their time; copied
+ * @param batchRows  rows of a batch at most
+ * @returns          one batch again and again, valid until the next
+ */
+export function* batchPackets(
+  frames: Iterable<CapturedFrame>, batchRows: number = limits.packetBatchRows,
+): Generator<PacketBatch, void> {
+  const batch = createPacketBatch(batchRows);
+  const waiting: CapturedFrame[] = [];
+  for (const packet of frames) {
+    if (ipVersionOf(packet.frame) === 0) continue;
+    waiting.push(packet);
+    if (waiting.length < batchRows) continue;
+    fillBatch(batch, waiting);
+    yield batch;
+    waiting.length = 0;
+  }
+  if (waiting.length === 0) return;
+  fillBatch(batch, waiting);
+  yield batch;
+}
+
+/** Fills a batch anew with IP frames, not more than it holds. */
+function fillBatch(batch: PacketBatch, frames: readonly CapturedFrame[]): void {
+  const neededBytes = frames.reduce((sum, { frame }) => sum + frame.length, 0);
+  if (batch.data.length < neededBytes) batch.data = new Uint8Array(neededBytes);
+  batch.rowCount = 0;
   let at = 0;
-  for (const { timeMicroseconds, frame, interfaceIndex } of ip) {
+  for (const { timeMicroseconds, frame, interfaceIndex } of frames) {
     const rowIndex = batch.rowCount++;
     batch.data.set(frame, at);
     batch.timeMicroseconds[rowIndex] = timeMicroseconds;
@@ -30,7 +64,6 @@ export function batchFrames(frames: readonly CapturedFrame[]): PacketBatch {
     batch.interfaceIndex[rowIndex] = interfaceIndex ?? 0;
     at += frame.length;
   }
-  return batch;
 }
 
 /** 4 or 6 by the Ethernet type, 0 for anything else. */

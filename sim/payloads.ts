@@ -151,5 +151,7 @@ export function buildSsdpNotify(location: string, target: string): Uint8Array {
 
 /** Bytes of plain ASCII text. */
 export function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

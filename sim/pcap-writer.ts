@@ -19,25 +19,63 @@ const linkTypeEthernet = 1;
 const frameBytesMax = 262_144;
 const chunkBytes = 1 << 18;
 
+/** Makes a capture piece by piece, for whoever is handed packets instead of fetching them. */
+export class CaptureEncoder {
+  /** The capture's first bytes. */
+  readonly header: Uint8Array;
+  readonly #kind: CaptureFormat['kind'];
+  readonly #resolution: 'microseconds' | 'nanoseconds';
+  readonly #isLittle: boolean;
+  #chunk = new Uint8Array(chunkBytes);
+  #view = new DataView(this.#chunk.buffer);
+  #at = 0;
+
+  constructor({ kind, resolution = 'microseconds', byteOrder = 'little' }: CaptureFormat) {
+    this.#kind = kind;
+    this.#resolution = resolution;
+    this.#isLittle = byteOrder === 'little' || kind === 'pcapng';
+    this.header = kind === 'pcap' ? pcapHeader(resolution, this.#isLittle) : pcapngHeader();
+  }
+
+  /**
+   * Takes a packet, which is copied.
+   *
+   * @returns the chunk before it when that is full, the caller's to keep
+   */
+  add(packet: TimedFrame): Uint8Array | undefined {
+    const neededBytes = (this.#kind === 'pcap' ? 16 : 36) + packet.frame.length;
+    const isFull = this.#at + neededBytes > this.#chunk.length;
+    const full = isFull ? this.#next(Math.max(chunkBytes, neededBytes)) : undefined;
+    this.#at = this.#kind === 'pcap'
+      ? putPcapPacket(this.#view, this.#at, packet, this.#resolution, this.#isLittle)
+      : putPcapngPacket(this.#view, this.#at, packet);
+    return full;
+  }
+
+  /** What is left, the caller's to keep; undefined when nothing is. */
+  end(): Uint8Array | undefined {
+    return this.#at === 0 ? undefined : this.#next(0);
+  }
+
+  #next(lengthBytes: number): Uint8Array {
+    const full = this.#chunk.subarray(0, this.#at);
+    this.#chunk = new Uint8Array(lengthBytes);
+    this.#view = new DataView(this.#chunk.buffer);
+    this.#at = 0;
+    return full;
+  }
+}
+
 /** The bytes of a capture of Ethernet frames, in chunks that are the caller's to keep. */
 export function* encodeCapture(packets: Iterable<TimedFrame>, format: CaptureFormat): Generator<Uint8Array, void> {
-  const { kind, resolution = 'microseconds', byteOrder = 'little' } = format;
-  const isLittle = byteOrder === 'little' || kind === 'pcapng';
-  const overheadBytes = kind === 'pcap' ? 16 : 36;
-  yield kind === 'pcap' ? pcapHeader(resolution, isLittle) : pcapngHeader();
-  let chunk = new Uint8Array(chunkBytes);
-  let view = new DataView(chunk.buffer);
-  let at = 0;
+  const encoder = new CaptureEncoder(format);
+  yield encoder.header;
   for (const packet of packets) {
-    if (at + overheadBytes + packet.frame.length > chunk.length) {
-      yield chunk.subarray(0, at);
-      chunk = new Uint8Array(Math.max(chunkBytes, overheadBytes + packet.frame.length));
-      view = new DataView(chunk.buffer);
-      at = 0;
-    }
-    at = kind === 'pcap' ? putPcapPacket(view, at, packet, resolution, isLittle) : putPcapngPacket(view, at, packet);
+    const full = encoder.add(packet);
+    if (full !== undefined) yield full;
   }
-  if (at > 0) yield chunk.subarray(0, at);
+  const rest = encoder.end();
+  if (rest !== undefined) yield rest;
 }
 
 /**

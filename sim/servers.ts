@@ -18,7 +18,8 @@ export type Host = {
   readonly roundTripMicroseconds: number;
 };
 
-export type ServerPlacement = 'documentation' | 'clouds';
+/** `lab`: names that end in `CLOUD.example` lie in that cloud's prefix: vendors who rent there share an owner. */
+export type ServerPlacement = 'documentation' | 'clouds' | 'lab';
 
 type Block = { readonly ipv4: string; readonly hostBits: number; readonly ipv6: string };
 
@@ -42,6 +43,24 @@ const cloudBlocks: readonly Block[] = [
   { ipv4: '23.32.0.0', hostBits: 11, ipv6: '2a02:26f0::' },
 ];
 
+/** Where names of the simulated lab lie, by their last labels: prefixes that those clouds announce. */
+const labBlocks: ReadonlyMap<string, Block> = new Map([
+  ['amazon.example', { ipv4: '54.230.0.0', hostBits: 16, ipv6: '2600:9000:2000::' }],
+  ['google.example', { ipv4: '142.250.0.0', hostBits: 15, ipv6: '2a00:1450:4001::' }],
+  ['microsoft.example', { ipv4: '13.107.0.0', hostBits: 16, ipv6: '2620:1ec::' }],
+  ['alibaba.example', { ipv4: '47.88.0.0', hostBits: 16, ipv6: '2400:3200::' }],
+  ['tencent.example', { ipv4: '119.28.0.0', hostBits: 16, ipv6: '2402:4e00::' }],
+  ['akamai.example', { ipv4: '23.32.0.0', hostBits: 11, ipv6: '2a02:26f0::' }],
+  ['apple.example', { ipv4: '17.253.0.0', hostBits: 16, ipv6: '2620:149::' }],
+  ['nist.example', { ipv4: '129.6.15.0', hostBits: 8, ipv6: '2610:20::' }],
+  ['canonical.example', { ipv4: '185.125.190.0', hostBits: 8, ipv6: '2620:2d::' }],
+  ['pool.example', { ipv4: '210.61.0.0', hostBits: 16, ipv6: '2001:b000::' }],
+  ['resolver.example', { ipv4: '8.8.8.0', hostBits: 8, ipv6: '2001:4860:4860::' }],
+]);
+
+/** Peers of the lab lie where subscribers of some provider do: outside the home, as far as a meter can tell. */
+const labPeerBlock: Block = { ipv4: '210.64.0.0', hostBits: 16, ipv6: '2001:b011::' };
+
 /** The benchmark prefix 198.18.0.0/15 (RFC 2544), where peers of peer-to-peer traffic live. */
 const peerBlock: Block = { ipv4: '198.18.0.0', hostBits: 17, ipv6: '2001:db8:d000::' };
 
@@ -49,13 +68,13 @@ const peerBlock: Block = { ipv4: '198.18.0.0', hostBits: 17, ipv6: '2001:db8:d00
 export class Servers {
   readonly #byName = new Map<string, readonly Host[]>();
   readonly #gatewayMac: Uint8Array;
-  readonly #blocks: readonly Block[];
+  readonly #placement: ServerPlacement;
   readonly #random: Random;
 
   /** @param random  of this device's servers alone */
   constructor(gatewayMac: Uint8Array, placement: ServerPlacement, random: Random) {
     this.#gatewayMac = gatewayMac;
-    this.#blocks = placement === 'documentation' ? documentationBlocks : cloudBlocks;
+    this.#placement = placement;
     this.#random = random;
   }
 
@@ -64,7 +83,7 @@ export class Servers {
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
     const hash = hashText(name);
-    const block = this.#blocks[hash % this.#blocks.length] as Block;
+    const block = this.#blockOf(name, hash);
     const hosts = Array.from({ length: 1 + (hash >>> 8) % 4 },
       (_, i) => this.#place(name, block, hash + i * 0x9e3779b1));
     this.#byName.set(name, hosts);
@@ -73,7 +92,13 @@ export class Servers {
 
   /** A new host somewhere among the peers; it is not remembered. */
   meetPeer(): Host {
-    return this.#place('peer', peerBlock, this.#random.uint32());
+    return this.#place('peer', this.#placement === 'lab' ? labPeerBlock : peerBlock, this.#random.uint32());
+  }
+
+  #blockOf(name: string, hash: number): Block {
+    const rented = this.#placement === 'lab' ? labBlocks.get(name.split('.').slice(-2).join('.')) : undefined;
+    const blocks = this.#placement === 'documentation' ? documentationBlocks : cloudBlocks;
+    return rented ?? blocks[hash % blocks.length] as Block;
   }
 
   #place(name: string, block: Block, hash: number): Host {

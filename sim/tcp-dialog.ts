@@ -176,11 +176,10 @@ export class TcpDialog {
   /** Two NOPs and the timestamps (RFC 7323 §3.2), a clock of milliseconds with its own beginning. */
   #timestampOption(from: End, to: End): Uint8Array {
     from.lastTimestamp = (from.timestampBase + Math.floor(this.#world.clock.nowMicroseconds / 1000)) >>> 0;
-    const options = Uint8Array.of(1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0);
-    const view = new DataView(options.buffer);
-    view.setUint32(4, from.lastTimestamp);
-    view.setUint32(8, to.lastTimestamp);
-    return options;
+    const own = from.lastTimestamp;
+    const echo = to.lastTimestamp;
+    return Uint8Array.of(1, 1, 8, 10, own >>> 24, own >>> 16, own >>> 8, own, echo >>> 24, echo >>> 16, echo >>> 8,
+      echo);
   }
 
   #roundTrip(): number {

@@ -1,10 +1,14 @@
-/** `natlens simulate`: writes the traffic of a simulated home to a capture. The same seed writes the same bytes. */
+/**
+ * `natlens simulate`: writes the traffic of a simulated home to a capture, or a simulated lab or homes to folders. The
+ * same seed writes the same bytes.
+ */
 import type { Command } from 'commander';
 import { OperatorError } from '#base';
 import { deviceKinds, writeHomeCapture, type DeviceKind, type HomeCapture } from '#sim';
+import { addLabOptions, readLabPlan, runSimulateLab, type LabCommandOptions } from './simulate-lab-run.ts';
 import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
 
-type SimulateOptions = {
+type SimulateOptions = LabCommandOptions & {
   readonly seed: number;
   readonly minutes: number;
   readonly devices: readonly DeviceKind[];
@@ -18,16 +22,29 @@ const minutesMax = 7 * 24 * 60;
 /** Gives the verb its options and its action. */
 export function configureSimulate(command: Command): void {
   command
-    .description('Writes what a small simulated home sends and receives to a capture (.pcap or .pcapng). Device kinds: ' +
-      `${deviceKinds.join(', ')}.`)
-    .argument('<file>', 'capture to write')
+    .description('Writes what a small simulated home sends and receives to a capture (.pcap or .pcapng). Device ' +
+      `kinds: ${deviceKinds.join(', ')}. With --lab: writes the simulated lab, with both sides of its router, an ` +
+      'inventory and the truth, to a folder.')
+    .argument('[file]', 'capture to write; none with --lab')
     .option('--seed <number>', 'the world; the same seed writes the same bytes', parseSeed, 1)
     .option('--minutes <number>', 'length', parseMinutes, 30)
     .option('--devices <kinds>', 'kinds with commas between, one device each', parseDevices, deviceKinds)
     .option('--clouds', "use real clouds' address ranges for the servers (default: documentation ranges)")
     .option('--json', 'print the truth about the capture as JSON')
-    .addHelpText('after', '\nExample:\n  natlens simulate home.pcap --seed 7 --minutes 60 --devices camera,plug,laptop\n')
-    .action(async (file: string, options: SimulateOptions) => {
+    .addHelpText('after', '\nExamples:\n' +
+      '  natlens simulate home.pcap --seed 7 --minutes 60 --devices camera,plug,laptop\n' +
+      '  natlens simulate --lab simulated --days 10 --scale 0.1\n' +
+      '  natlens simulate --lab homes --homes 3 --intruder webcam.Sricam.SP017 --days 1\n');
+  addLabOptions(command)
+    .action(async (file: string | undefined, options: SimulateOptions, parsed: Command) => {
+      const plan = readLabPlan(file, options, (name) => parsed.getOptionValueSource(name) === 'cli');
+      if (plan !== undefined) {
+        await runSimulateLab(plan, options.json === true);
+        return;
+      }
+      if (file === undefined) {
+        throw new OperatorError('bad-option', 'name a capture to write (home.pcap), or a folder with --lab.');
+      }
       const capture = await writeHomeCapture(file, {
         seed: options.seed,
         durationS: options.minutes * 60,
