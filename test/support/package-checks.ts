@@ -41,9 +41,13 @@ export function findClosedDoors(manifest: Manifest, isFile: (path: string) => bo
     .map(([name, path]) => `${name} leads nowhere: ${path}`);
 }
 
+/** Optional packages that are imported only when somebody asks for them; a sentence says when they are absent. */
+const importedOnDemand: ReadonlySet<string> = new Set(['@duckdb/node-api']);
+
 /** Packages that shipped code imports and no installed user would have. */
 export function findUndeclared(manifest: Manifest, imported: ReadonlySet<string>): string[] {
-  const declared = new Set(Object.keys(manifest.dependencies ?? {}));
+  const late = Object.keys(manifest.optionalDependencies ?? {}).filter((name) => importedOnDemand.has(name));
+  const declared = new Set([...Object.keys(manifest.dependencies ?? {}), ...late]);
   return [...imported].filter((name) => !name.startsWith('node:') && !declared.has(name))
     .map((name) => `${name} is imported and not a dependency`);
 }
