@@ -10,3 +10,4 @@ export {
 } from './export-datagrams.ts';
 export { NetflowSplitter } from './netflow-splitter.ts';
 export { type CreateSocket, UdpSender, type UdpSenderOptions } from './udp-sender.ts';
+export { encodePcapHeader, PcapChunk, type PcapFrame } from './pcap-writer.ts';
