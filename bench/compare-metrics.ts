@@ -1,4 +1,8 @@
-/** Figures of a detector on judged flows: how well scores tell a device model's own flows from those of others. */
+/**
+ * Figures of a detector on judged flows, as the lab computes them: how well scores tell a device model's own flows from
+ * those of others.
+ */
+import { acceptedShare, areaUnderCurve, fprAtTpr } from '#lab';
 
 export type Figures = {
   /** Area under the ROC curve: how often another flow scores higher than an own one, ties half. */
@@ -20,36 +24,12 @@ export function judgeScores(
 ): Figures {
   const others = Float64Array.of(...iot, ...computers).sort();
   const ascending = own.toSorted();
-  const accepted = (scores: Float64Array, threshold: number): number => upTo(scores, threshold) / scores.length;
   return {
-    auc: areaUnder(ascending, others), aucIot: areaUnder(ascending, iot.toSorted()),
-    defaultTpr: accepted(ascending, byDefault), defaultFpr: accepted(others, byDefault),
-    p10Tpr: accepted(ascending, p10), p10Fpr: accepted(others, p10),
-    fprAtTpr90: accepted(others, ascending[Math.ceil(own.length * 0.9) - 1] as number),
+    auc: areaUnderCurve(ascending, others), aucIot: areaUnderCurve(ascending, iot.toSorted()),
+    defaultTpr: acceptedShare(ascending, byDefault), defaultFpr: acceptedShare(others, byDefault),
+    p10Tpr: acceptedShare(ascending, p10), p10Fpr: acceptedShare(others, p10),
+    fprAtTpr90: fprAtTpr(ascending, others, 0.9),
   };
-}
-
-/** How many of sorted scores are not above a threshold. */
-function upTo(ascending: Float64Array, threshold: number): number {
-  let [low, high] = [0, ascending.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ascending[middle] as number) <= threshold) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function areaUnder(own: Float64Array, others: Float64Array): number {
-  let sum = 0;
-  let [below, level] = [0, 0];
-  for (const score of own) {
-    while (below < others.length && (others[below] as number) < score) below++;
-    if (level < below) level = below;
-    while (level < others.length && (others[level] as number) === score) level++;
-    sum += others.length - level + (level - below) / 2;
-  }
-  return sum / (own.length * others.length);
 }
 
 /** Means of figures, each by itself. */
