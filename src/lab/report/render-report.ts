@@ -1,0 +1,178 @@
+/**
+ * An experiment's report as one HTML file that needs nothing else: no script, no font, no address is fetched, and its
+ * own content policy forbids that anything ever is. The same data give the same bytes.
+ */
+import { createHash } from 'node:crypto';
+import type { ExperimentReport } from '../evaluate/results.ts';
+import { composeSheet, type Figure } from './draw-panel.ts';
+import { drawAreas, drawComparison, drawPercentiles, drawRocCurves } from './figures-of-curves.ts';
+import { drawConfusion, drawScores, drawTimelines } from './figures-of-flows.ts';
+import { countOf, escapeText, formatCount, formatShare } from './markup.ts';
+import { styleSheet } from './style.ts';
+import { groupBy, isPaperMethod, meanAndDeviation, summarizeContenders, type Contender } from './summarize-results.ts';
+import { formatConfuserTable, formatDatasetTable, formatModelTable, formatSummaryTable } from './tables.ts';
+
+type Section = { readonly id: string; readonly title: string; readonly html: string };
+
+/**
+ * Draws a report.
+ *
+ * @param report  read only; results in any order
+ * @returns       the HTML, in UTF-8
+ */
+export function renderReport(report: ExperimentReport): string {
+  const contenders = summarizeContenders(report);
+  const sections = contenders.length === 0
+    ? [emptySection(), datasetSection(report)]
+    : [...resultSections(report, contenders), datasetSection(report), methodSection()];
+  const title = `Experiment: ${report.dataset.name}`;
+  const digest = createHash('sha256').update(styleSheet).digest('base64');
+  const policy = `default-src 'none'; style-src 'sha256-${digest}'; ` +
+    'base-uri \'none\'; form-action \'none\'';
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="natlens lab report">
+<title>${escapeText(title)}</title>
+<style>${styleSheet}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the results</a>
+<header>
+<h1>${escapeText(title)}</h1>
+${formatOrigin(report)}
+${formatFacts(report, contenders)}
+</header>
+<nav aria-label="Contents"><strong>Contents</strong><ol>
+${sections.map(({ id, title: name }) => `<li><a href="#${id}">${escapeText(name)}</a></li>`).join('\n')}
+</ol></nav>
+<main id="main">
+${sections.map(({ id, title: name, html }) =>
+    `<section aria-labelledby="${id}">\n<h2 id="${id}">${escapeText(name)}</h2>\n${html}\n</section>`).join('\n')}
+</main>
+<footer>Made by natlens lab report. This file is whole: it has no scripts and fetches nothing.</footer>
+</body>
+</html>
+`;
+}
+
+function formatOrigin({ dataset }: ExperimentReport): string {
+  const origin = dataset.isSimulated
+    ? '<p class="note"><strong>Simulated data.</strong> All traffic in this report was made by a simulator. It shows that ' +
+      'the method runs, not how well it does on real devices.</p>' : '';
+  return `${origin}${dataset.note === '' ? '' : `\n<p class="quiet">${escapeText(dataset.note)}</p>`}`;
+}
+
+function formatFacts({ dataset }: ExperimentReport, contenders: readonly Contender[]): string {
+  const facts = [
+    ['devices', formatCount(dataset.devices), `${countOf(dataset.deviceModels.length, 'device model')}`],
+    ['flows', formatCount(dataset.flows), dataset.isSimulated ? 'simulated' : 'captured'],
+    ...contenders.slice(0, 2).map(({ label, rows, seeds }) => {
+      const { mean, deviation, count } = meanAndDeviation(rows.map(({ auc }) => auc.mean));
+      const spread = Number.isFinite(deviation) ? `± ${formatShare(deviation)}, ` : '';
+      const sizes = `${countOf(count, 'device model')}, ${countOf(seeds, 'seed')}`;
+      return [`mean AUC, ${label}`, formatShare(mean), `${spread}${sizes}`];
+    }),
+  ];
+  const items = facts.map(([name = '', value = '', more = '']) => `<div><dt>${escapeText(name)}</dt>` +
+    `<dd>${escapeText(value)}<small>${escapeText(more)}</small></dd></div>`);
+  return `<dl class="facts">${items.join('')}</dl>`;
+}
+
+function resultSections(report: ExperimentReport, contenders: readonly Contender[]): Section[] {
+  // The default detector and the paper's method in full; the others are compared.
+  const shown = contenders.filter((contender, i) => i === 0 || isPaperMethod(contender));
+  const rest = contenders.filter((contender) => !shown.includes(contender));
+  const draw = (figures: readonly (Figure | undefined)[]): string => formatFigures(figures, sayOrigin(report));
+  const folded = rest.length === 0 ? '' : `<details><summary>${countOf(rest.length, 'other method')}</summary>\n` +
+    `${rest.map((contender) => formatModelTable(contender, report)).join('\n')}\n</details>`;
+  return [
+    { id: 'summary', title: 'Results beside the published ones', html: `${formatUnfitNote(contenders)}` +
+      `${formatSummaryTable(contenders)}` },
+    { id: 'table-3', title: 'Every device model (Table 3)',
+      html: `${shown.map((contender) => formatModelTable(contender, report)).join('\n')}\n${folded}` },
+    { id: 'auc', title: 'Area under the curve', html: draw([drawAreas(contenders)]) },
+    { id: 'curves', title: 'ROC curves', html: draw([drawRocCurves(contenders)]) },
+    { id: 'thresholds', title: 'Thresholds', html: draw([drawPercentiles(contenders)]) },
+    { id: 'confusion', title: 'Confusion', html: draw(shown.map((one) => drawConfusion(one, report))) +
+      shown.map((one) => formatConfuserTable(one, report)).join('\n') },
+    { id: 'scores', title: 'Scores', html: draw(shown.map((one) => drawScores(one))) },
+    { id: 'methods', title: 'Algorithms and catalogs', html: draw([drawComparison(contenders, report)]) },
+    { id: 'traffic', title: 'Traffic', html: draw([drawTimelines(report)]) },
+  ];
+}
+
+function formatUnfitNote(contenders: readonly Contender[]): string {
+  const unfit = groupBy(contenders.flatMap(({ rows }) => rows.filter((row) => row.unfit.length > 0)),
+    ({ deviceModel }) => deviceModel);
+  if (unfit.size === 0) return '';
+  const count = [...unfit.values()].reduce((sum, rows) => sum + rows.length, 0);
+  const models = [...unfit].map(([name, rows]) =>
+    `${escapeText(name)} (${rows.length} of ${countOf(contenders.length, 'method')})`);
+  return `<p class="note"><strong>${countOf(count, 'classifier')} unfit for use</strong>, but counted in all means: ` +
+    `${models.join('; ')}. The reasons stand in the tables of device models.</p>\n`;
+}
+
+function emptySection(): Section {
+  return { id: 'summary', title: 'Results',
+    html: '<p>The experiment has no results: no device model had enough flows.</p>' };
+}
+
+function datasetSection(report: ExperimentReport): Section {
+  return { id: 'data', title: 'Data set', html: formatDatasetTable(report) };
+}
+
+function methodSection(): Section {
+  return { id: 'reading', title: 'How to read the numbers', html: `<ul>
+<li><strong>Split.</strong> Of each device the earliest 70 % of its flows train, the next 10 % validate, the latest 20 % test.</li>
+<li><strong>AUC.</strong> Own test flows against those of all other devices. Interval: 95 % of bootstrap samples of flows, the
+widest of all seeds.</li>
+<li><strong>TPR, FPR.</strong> Shares of own and of other test flows that are accepted. Interval: 95 % after Wilson, on the number
+of flows. Flows of one device resemble each other,
+  so that the truth lies outside more often than in one of twenty cases.</li>
+<li><strong>default, P10.</strong> The algorithm's own threshold, and the one that all but 10 % of the validation flows pass.</li>
+<li><strong>FPR by device.</strong> Mean over the other devices, so that each counts once, however many flows it has.</li>
+<li><strong>Other columns.</strong> Mean over seeds; under it the lowest and highest seed, where there is more than one.</li>
+<li><strong>Time to detect.</strong> Mean time between accepted test flows of a unit, and their duration. –: none was detected.</li>
+<li><strong>Homes alarmed by one flow.</strong> Of simulated homes without the device model, the share in which an hour of flows
+has one that is accepted at percentile 10.</li>
+</ul>` };
+}
+
+/** What a figure says of its data when it stands alone. */
+function sayOrigin({ dataset, results }: ExperimentReport): string {
+  const seeds = new Set(results.map(({ seed }) => seed)).size;
+  return `${dataset.isSimulated ? 'Simulated data. ' : ''}${dataset.name}: ${countOf(dataset.devices, 'device')}, ` +
+    `${countOf(dataset.flows, 'flow')}, ${countOf(seeds, 'seed')}.`;
+}
+
+function formatFigures(figures: readonly (Figure | undefined)[], origin: string): string {
+  const drawn = figures.filter((figure) => figure !== undefined && figure.panels.length > 0);
+  return drawn.length === 0 ? '<p>Not in the results of this experiment.</p>'
+    : drawn.map((figure) => formatFigure(figure as Figure, origin)).join('\n');
+}
+
+function formatFigure(figure: Figure, origin: string): string {
+  const { id, title, caption, legend, panels } = figure;
+  const isWide = panels.length === 1 && (panels[0]?.width ?? 0) > 358;
+  const name = escapeText(title);
+  const drawing = panels.map(({ svg }) => inPage(svg)).join('\n');
+  const box = isWide ? `<div class="scroll wide" role="region" tabindex="0" aria-label="${name}">${drawing}</div>`
+    : `<div class="panels">\n${drawing}\n</div>`;
+  const file = Buffer.from(composeSheet(figure, origin)).toString('base64');
+  return `<figure id="${id}"${panels.length === 1 ? ' class="single"' : ''}>
+<figcaption><strong>${name}</strong> ${caption}</figcaption>
+${legend === undefined ? '' : `<div class="legend">${inPage(legend.svg)}</div>`}
+${box}
+<p class="save"><a download="${id}.svg" href="data:image/svg+xml;base64,${file}">Save this figure as SVG</a></p>
+</figure>`;
+}
+
+/** Inside HTML the namespace goes without saying. */
+function inPage(svg: string): string {
+  return svg.replace(' xmlns="http://www.w3.org/2000/svg"', '');
+}
