@@ -127,7 +127,8 @@ test('the page of flows has every reason of rejection and every field of the sum
   const reasons = unionIn(read('src/base/errors.ts'), 'ProblemCode');
   assert.ok(reasons.includes('not-ip') && reasons.length > 5, reasons.join(' '));
   assert.deepEqual(findUnmentioned(reasons, page), []);
-  const fields = Object.keys(JSON.parse(natlens('demo', '--json')) as object);
+  const capture = 'test/golden/meter/tcp-open-close/capture.pcap';
+  const fields = Object.keys(JSON.parse(natlens('flows', capture, '--json')) as object);
   assert.ok(fields.includes('meteredPackets'), fields.join(' '));
   assert.deepEqual(findUnmentioned(fields, page), []);
 });

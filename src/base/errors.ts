@@ -38,7 +38,8 @@ export type OperatorErrorCode =
 
 export type EnvironmentErrorCode =
   'ndpi-absent' | 'ndpi-unknown-version' | 'ndpi-failed' | 'disk' | 'node-absent' | 'network' |
-  'worker-failed';
+  'worker-failed' | 'duckdb-absent' |
+  'browser-absent' | 'browser-failed';
 
 /** The person at the keyboard must change something: one sentence, no stack, exit code 2. */
 export class OperatorError extends Error {

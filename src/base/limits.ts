@@ -130,10 +130,16 @@ export const limits = {
   inventoryBytesMax: 16 << 20,
   /** Flows of a data set while it is built, held at once. */
   datasetFlowsMax: 1 << 21,
+  /** Rows of the answer to a query on a data set. */
+  queryRowsMax: 100_000,
   /** Flows or packets of one tap that wait for their twins. */
   twinsHeldMax: 1 << 18,
   /** Bindings of a NAT for captures; at the limit the one unused for longest ends. */
   natBindingsMax: 65_536,
   /** Fragmented datagrams whose binding a NAT for captures remembers. */
   natFragmentsMax: 4_096,
+  /** Bytes of an experiment's report.json; 7 device models, 6 methods and 5 seeds take 0.6 MB. */
+  reportBytesMax: 256 << 20,
+  /** Devices whose traffic a report draws. */
+  reportTimelinesMax: 24,
 } as const;

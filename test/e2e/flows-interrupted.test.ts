@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -41,7 +41,7 @@ function feed(child: ChildProcess): void {
 /** Names in a folder that match, once there are so many; waits half a minute at most. */
 async function waitForNames(cwd: string, pattern: RegExp, count: number): Promise<void> {
   for (let i = 0; i < 600; i++) {
-    if (readdirSync(cwd).filter((name) => pattern.test(name)).length === count) return;
+    if (existsSync(cwd) && readdirSync(cwd).filter((name) => pattern.test(name)).length === count) return;
     await sleep(50);
   }
   assert.fail(`no ${count} names like ${pattern.source} among: ${readdirSync(cwd).join(' ')}`);
@@ -84,10 +84,11 @@ for (const [signal, exitCode] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
   });
 }
 
-test('natlens demo leaves no folder behind', async () => {
+test('natlens demo leaves no half-written file behind', async () => {
   const { child, cwd } = start('demo', 'demo');
-  await waitForNames(join(cwd, 'tmp'), /^natlens-demo-/, 1);
+  // Both sides of the NAT, and what it translated.
+  await waitForNames(join(cwd, 'out', 'demo', 'lab'), /\.partial$/, 3);
   child.kill('SIGINT');
   assert.deepEqual(await once(child, 'exit'), [null, 'SIGINT']);
-  assert.deepEqual(readdirSync(join(cwd, 'tmp')), []);
+  assert.deepEqual(readdirSync(join(cwd, 'out', 'demo', 'lab')), []);
 });

@@ -63,7 +63,7 @@ test('an output that cannot take the bytes: one sentence, exit code 3', () => {
   for (const line of [
     'natlens flows home.pcap -o -', 'natlens flows home.pcap', 'natlens flows home.pcap --json', 'natlens --help',
     'natlens', 'natlens help', 'natlens help flows', 'natlens flows --help', 'natlens --version',
-    'natlens simulate small.pcap --minutes 1', 'natlens demo --json',
+    'natlens simulate small.pcap --minutes 1', 'natlens demo --json -q',
   ]) {
     const ran = runLine(`${line} > /dev/full`, folder);
     assert.equal(ran.status, 3, `${line}: ${ran.stderr}`);

@@ -72,7 +72,7 @@ test('help: natlens alone, of the program and of every verb, each with an exampl
   assert.match(alone.stdout, /Example:\n {2}natlens flows \S+ -o \S+\n/);
   assert.match(alone.stdout, /Exit codes: 0 /);
   const verbs = [...alone.stdout.matchAll(/^ {2}([a-z]+)(?: \[\w+\])? {2,}\S/gm)].map((match) => match[1] as string);
-  assert.deepEqual(verbs, ['flows', 'export', 'train', 'score', 'classifier', 'simulate', 'demo', 'help']);
+  assert.deepEqual(verbs, ['flows', 'export', 'train', 'score', 'classifier', 'lab', 'simulate', 'demo', 'help']);
   for (const verb of verbs.slice(0, -1)) {
     const ran = run(verb, '--help');
     assert.equal(ran.status, 0);
@@ -104,14 +104,27 @@ test('the same seed simulates the same bytes, another one others', () => {
   assert.equal(simulate('other.pcapng', '4').readUInt32LE(0), 0x0a0d0d0a);
 });
 
-test('the demo ends by itself, shows flows and leaves nothing behind', () => {
-  const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('natlens-demo-')).sort();
-  const foldersBefore = folders();
-  const ran = run('demo');
+test('the demo ends by itself and tells the home that has the camera from the one that has not', () => {
+  const out = join(folder, 'demo');
+  const ran = run('demo', '--out', out, '--json', '-q');
   assert.equal(ran.status, 0, ran.stderr);
-  assert.match(ran.stdout, /largest of [\d,]+ flows/);
-  assert.match(ran.stdout, /metered into [\d,]+ flows/);
-  assert.deepEqual(folders().filter((name) => !foldersBefore.includes(name)), []);
-  const json = run('demo', '--json');
-  assert.ok((JSON.parse(json.stdout) as { flows: number }).flows > 100);
+  assert.equal(ran.stderr, '');
+  const found = JSON.parse(ran.stdout) as {
+    isSimulated: boolean; report: string; results: { deviceModel: string; algorithm: string; auc: number }[];
+    homes: { hasDevice: boolean; verdict: string }[];
+    labelling: { outside: { labelled: number } };
+  };
+  assert.equal(found.isSimulated, true);
+  assert.deepEqual(found.homes.map(({ hasDevice, verdict }) => [hasDevice, verdict]),
+    [[true, 'present'], [false, 'not yet']]);
+  assert.equal(new Set(found.results.map(({ deviceModel }) => deviceModel)).size, 13);
+  assert.ok(found.labelling.outside.labelled > 20_000);
+  const mean = (algorithm: string): number => {
+    const all = found.results.filter((result) => result.algorithm === algorithm).map(({ auc }) => auc);
+    return all.reduce((sum, auc) => sum + auc, 0) / all.length;
+  };
+  assert.ok(mean('chow-liu-tree') > mean('isolation-forest'));
+  assert.match(readFileSync(found.report, 'utf8'), /^<!doctype html>[^]*imulated/i);
+  assert.deepEqual(readdirSync(out).sort(), ['home-a', 'home-b', 'lab', 'report.html', 'results']);
+  assert.deepEqual(readdirSync(join(out, 'lab')).filter((name) => name.endsWith('.pcap')), []);
 });

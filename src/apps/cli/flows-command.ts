@@ -73,7 +73,8 @@ export function configureFlows(command: Command, reportExit: ReportExit): void {
     });
 }
 
-function parseSeconds(text: string): number {
+/** A timeout. @throws OperatorError */
+export function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() === '' || !(seconds > 0 && seconds <= timeoutSecondsMax)) {
     throw new OperatorError('bad-option',
@@ -91,7 +92,8 @@ function parsePort(text: string, before: number[] = []): number[] {
   return [...before, port];
 }
 
-function parseL7(text: string): L7Source {
+/** Who names layer 7. @throws OperatorError */
+export function parseL7(text: string): L7Source {
   const source = l7Sources.find((known) => known === text);
   if (source === undefined) throw new OperatorError('bad-option',
     `--l7 is one of ${l7Sources.join(', ')}, not '${text}'.`);

@@ -13,7 +13,8 @@ export type ReportExit = (code: ExitCode) => void;
 const verbs: readonly {
   readonly name: string;
   readonly summary: string;
-  readonly load: () => Promise<(command: Command, reportExit: ReportExit) => void>;
+  readonly load: () => Promise<(command: Command, reportExit: ReportExit, argv: readonly string[]) =>
+    void | Promise<void>>;
 }[] = [
   {
     name: 'flows', summary: 'turn captures and flow files into flow records',
@@ -34,6 +35,10 @@ const verbs: readonly {
   {
     name: 'classifier', summary: 'inspect, verify or export classifiers',
     load: async () => (await import('./classifier-command.ts')).configureClassifier,
+  },
+  {
+    name: 'lab', summary: 'make data sets of captures, and try classifiers on them',
+    load: async () => (await import('./lab-command.ts')).configureLab,
   },
   {
     name: 'simulate', summary: 'write the traffic of a simulated home to a capture',
@@ -68,7 +73,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     for (const { name, summary, load } of verbs) {
       const command = program.command(name).summary(summary);
-      if (argv.includes(name)) (await load())(command, reportExit);
+      if (argv.includes(name)) await (await load())(command, reportExit, argv);
     }
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync([...argv], { from: 'user' });

@@ -1,0 +1,25 @@
+/** The door of `lab`. */
+export * from './evaluate/results.ts';
+export * from './dataset/manifest.ts';
+export { readDataset, type Dataset } from './dataset/read-dataset.ts';
+export { buildDataset, type BuildOptions, type BuildProgress } from './dataset/build-dataset.ts';
+export { dropTemporaryFolders } from './dataset/dataset-folder.ts';
+export { checkCatalog, checkPartitions, DuplicateCheck } from './dataset/leak-checks.ts';
+export { readInventory, type Inventory, type InventoryDevice } from './inventory/inventory.ts';
+export type { DeviceKind } from './inventory/inventory-table.ts';
+export {
+  runExperiment, type Experiment, type ExperimentOptions, type ExperimentProgress,
+} from './evaluate/experiment.ts';
+export { formatResults } from './evaluate/write-results.ts';
+export { acceptedShare, areaUnderCurve, fprAtTpr } from './evaluate/metrics.ts';
+export { drawReport, printPdf, readReport, stopPrinting, type FoundReport } from './report/report.ts';
+export { FlowLabeller, type FlowLabelOptions, type NameDevice } from './label/label-flows.ts';
+export { LabelAccount, type LabelSummary } from './label/label-account.ts';
+export { labelPackets, packetLabelColumns, type PacketLabelOptions } from './label/label-packets.ts';
+export { readDeviceNames } from './label/name-devices.ts';
+export { natCaptures, natTruthColumns, type NatCaptureOptions, type NatSummary } from './label/nat-captures.ts';
+export { natPortPolicies, type NatPortPolicy } from './label/nat-bindings.ts';
+export type { TwinMatcherOptions } from './label/twin-matcher.ts';
+export { describeDataset, type DatasetDescription } from './dataset/describe-dataset.ts';
+export { formatCard, renderCard } from './dataset/render-card.ts';
+export { queryDataset, type QueryAnswer } from './dataset/query-dataset.ts';
