@@ -2,14 +2,13 @@
  * The card of a data set: what is in it, where it is from, how it was made, what was left out and what was looked for.
  * As Markdown for people at a terminal and for repositories, and as one HTML file with plots that fetches nothing.
  */
-import { createHash } from 'node:crypto';
 import * as Plot from '@observablehq/plot';
 import type { DeviceTimeline, ExperimentReport } from '../evaluate/results.ts';
 import { drawPanel, type Figure, type Panel } from '../report/draw-panel.ts';
 import { drawTimelines } from '../report/figures-of-flows.ts';
 import { breakName, countOf, escapeText, formatCount, formatNumber, formatTable } from '../report/markup.ts';
 import { colorOf } from '../report/palette.ts';
-import { styleSheet } from '../report/style.ts';
+import { renderHead } from '../report/page-head.ts';
 import { flowsForTraining, type DatasetDescription, type DeviceDescription } from './describe-dataset.ts';
 
 type Fact = readonly [name: string, value: string];
@@ -79,21 +78,9 @@ function markdownTable(headings: readonly string[], rows: readonly (readonly str
 export function renderCard(description: DatasetDescription, timelines: readonly DeviceTimeline[]): string {
   const { name, isSimulated, note, deviceModels, devices, remarks, leakChecks } = description;
   const title = `Data set ${name}`;
-  const digest = createHash('sha256').update(styleSheet).digest('base64');
-  const policy = `default-src 'none'; style-src 'sha256-${digest}'; ` +
-    'base-uri \'none\'; form-action \'none\'';
   const list = (items: readonly string[]): string =>
     `<ul>${items.map((item) => `<li>${escapeText(item)}</li>`).join('\n')}</ul>`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escapeText(title)}</title>
-<style>${styleSheet}</style>
-</head>
+  return `${renderHead(title)}
 <body>
 <header><h1>${escapeText(title)}</h1>
 ${isSimulated ? simulatedNote : ''}

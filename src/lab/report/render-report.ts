@@ -2,13 +2,12 @@
  * An experiment's report as one HTML file that needs nothing else: no script, no font, no address is fetched, and its
  * own content policy forbids that anything ever is. The same data give the same bytes.
  */
-import { createHash } from 'node:crypto';
 import type { ExperimentReport } from '../evaluate/results.ts';
 import { composeSheet, type Figure } from './draw-panel.ts';
 import { drawAreas, drawComparison, drawPercentiles, drawRocCurves } from './figures-of-curves.ts';
 import { drawConfusion, drawScores, drawTimelines } from './figures-of-flows.ts';
 import { countOf, escapeText, formatCount, formatShare } from './markup.ts';
-import { styleSheet } from './style.ts';
+import { renderHead } from './page-head.ts';
 import { groupBy, isPaperMethod, meanAndDeviation, summarizeContenders, type Contender } from './summarize-results.ts';
 import { formatConfuserTable, formatDatasetTable, formatModelTable, formatSummaryTable } from './tables.ts';
 
@@ -26,20 +25,7 @@ export function renderReport(report: ExperimentReport): string {
     ? [emptySection(), datasetSection(report)]
     : [...resultSections(report, contenders), datasetSection(report), methodSection()];
   const title = `Experiment: ${report.dataset.name}`;
-  const digest = createHash('sha256').update(styleSheet).digest('base64');
-  const policy = `default-src 'none'; style-src 'sha256-${digest}'; ` +
-    'base-uri \'none\'; form-action \'none\'';
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="natlens lab report">
-<title>${escapeText(title)}</title>
-<style>${styleSheet}</style>
-</head>
+  return `${renderHead(title, 'natlens lab report')}
 <body>
 <a class="skip" href="#main">Skip to the results</a>
 <header>
