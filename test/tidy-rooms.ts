@@ -16,6 +16,7 @@ const classifierLevel = 10;
 const simLevel = 10;
 const labLevel = 20;
 const appsLevel = 30;
+const commandLevel = 31;
 
 /** The rooms. Where one folder lies in another, the inner one is a room of its own. */
 export const rooms: readonly Room[] = [
@@ -34,8 +35,10 @@ export const rooms: readonly Room[] = [
   })),
   { name: 'sim', folder: 'sim', doors: ['#sim'], level: simLevel },
   { name: 'lab', folder: 'src/lab', doors: ['#lab'], level: labLevel },
-  ...['cli', 'collector', 'probe', 'detector', 'hub'].map((part) => ({
-    name: `apps/${part}`, folder: `src/apps/${part}`, doors: [], level: appsLevel,
+  // The command loads the other apps by their doors.
+  { name: 'apps/cli', folder: 'src/apps/cli', doors: [], level: commandLevel },
+  ...['collector', 'probe', 'detector', 'hub'].map((part) => ({
+    name: `apps/${part}`, folder: `src/apps/${part}`, doors: [`#${part}`], level: appsLevel,
   })),
 ];
 
@@ -69,8 +72,8 @@ export function mayImport(path: string, from: Room, to: Room): boolean {
 export const foldersWithFiles: readonly string[] = [
   'src/pipeline/1-capture', 'src/pipeline/2-flow/files', 'src/pipeline/2-flow/l7', 'src/pipeline/7-action',
   'src/classifier/publish', 'src/classifier/update', 'src/apps', 'src/lab', 'sim',
-  // Reads the kernels that are shipped, once.
-  'src/base/kernel.ts',
+  // Reads what is shipped beside the code: kernels, tables, templates.
+  'src/base/shipped-file.ts',
 ];
 
 /** Folders whose code may open sockets. */

@@ -8,3 +8,4 @@ export * from './limits.ts';
 export * from './metrics.ts';
 export * from './protocols.ts';
 export * from './random.ts';
+export * from './shipped-file.ts';

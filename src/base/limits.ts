@@ -140,6 +140,12 @@ export const limits = {
   natFragmentsMax: 4_096,
   /** Bytes of an experiment's report.json; 7 device models, 6 methods and 5 seeds take 0.6 MB. */
   reportBytesMax: 256 << 20,
+  /** Homes of one detector. */
+  homesMax: 16_384,
+  /** Tokens of evidence kept for one home and classifier. */
+  evidenceTokensMax: 128,
+  /** Classifiers of one detector, second opinions among them. */
+  detectorClassifiersMax: 1_024,
   /** Devices whose traffic a report draws. */
   reportTimelinesMax: 24,
 } as const;

@@ -1,0 +1,2 @@
+/** The door of `6-verdict`. */
+export * from './verdict.ts';

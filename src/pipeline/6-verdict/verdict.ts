@@ -1,0 +1,43 @@
+/**
+ * The verdict on a home and device model, and its life: `not yet` → `present` when a window's evidence is strong enough,
+ * back when nothing has supported it for long. Pure functions of evidence and time; types and defaults here.
+ */
+import type { Evidence } from '#evidence';
+
+/** `distinct-tokens`: the score of a window decides. `single-flow`: one accepted flow does, as in the paper. */
+export type VerdictPolicyName = 'distinct-tokens' | 'single-flow';
+export const verdictPolicyNames: readonly VerdictPolicyName[] = ['distinct-tokens', 'single-flow'];
+
+export type VerdictOptions = {
+  readonly policy: VerdictPolicyName;
+  /** Score of a window from which on the device model is present; 1 for `single-flow`. */
+  readonly presentScore: number;
+  /** Score from which on a window supports a verdict that stands (hysteresis); at most `presentScore`. */
+  readonly keepScore: number;
+  /** A verdict that no window has supported for so long expires. */
+  readonly expiryMs: number;
+};
+
+export const verdictDefaults: VerdictOptions = {
+  policy: 'distinct-tokens', presentScore: 3, keepScore: 1, expiryMs: 14 * 86_400_000,
+};
+
+export type VerdictState = 'present' | 'not yet';
+
+/** Plain data; frozen. */
+export type Verdict = {
+  readonly home: string;
+  readonly deviceModel: string;
+  readonly classifier: string;
+  readonly state: VerdictState;
+  /** Counts the times that the device model became present in this home, from 1; 0 before the first. */
+  readonly episode: number;
+  /** End of the window that brought the state about; for `not yet` after an expiry the time of it. */
+  readonly sinceMs: number;
+  /** Time of the first accepted flow that led to the episode. */
+  readonly firstFlowMs: number;
+  /** End of the latest window that supported it. */
+  readonly supportedMs: number;
+  /** What led to `present`, of the episode; undefined before the first. */
+  readonly evidence: Evidence | undefined;
+};
