@@ -2,17 +2,21 @@
  * `npm run bench`: runs us and the peers in one run on the same work and prints the ratios. `-- --list` names the
  * benchmarks, `-- NAME --json` prints one object a comparison: {bench, peer, unit, ours, theirs, ratio, runs}.
  */
-import { formatTable } from '../src/apps/cli/text-table.ts';
+import { formatTable } from '../src/base/text-table.ts';
 import { decodeBench } from './decode.bench.ts';
+import { detectorBench } from './detector.bench.ts';
 import { encodeBench } from './encode.bench.ts';
 import { meterBench } from './meter.bench.ts';
 import { ndpiBench } from './ndpi.bench.ts';
 import { scoreBench } from './score.bench.ts';
 import type { Bench, Comparison } from './bench.ts';
 
-const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, scoreBench];
+const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, scoreBench, detectorBench];
 
-const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+/** Options of single benchmarks that take a value. */
+const valued = ['--minutes', '--bundle'];
+const names = process.argv.slice(2).filter((argument, at, all) =>
+  !argument.startsWith('-') && !valued.includes(all[at - 1] ?? ''));
 const isJson = process.argv.includes('--json');
 
 if (process.argv.includes('--list')) {

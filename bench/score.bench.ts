@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exportOnnx, writeClassifier } from '../src/classifier/artifact/index.ts';
+import { writeClassifier } from '../src/classifier/artifact/index.ts';
+import { exportOnnx } from '../src/classifier/artifact/onnx.ts';
 import {
   createEncodedRows, createFeatureMatrix, type EncodedRows, expandOneHot, oneHotColumnCount, readFeatures,
 } from '../src/pipeline/3-feature/index.ts';

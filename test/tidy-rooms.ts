@@ -30,8 +30,10 @@ export const rooms: readonly Room[] = [
   { name: 'verdict', folder: 'src/pipeline/6-verdict', doors: ['#verdict'], level: 6 },
   { name: 'action', folder: 'src/pipeline/7-action', doors: ['#action'], level: 7 },
   ...['train', 'artifact', 'sign', 'publish', 'verify', 'update'].map((part) => ({
-    name: `classifier/${part}`, folder: `src/classifier/${part}`, doors: [`#classifier/${part}`],
-      level: classifierLevel,
+    name: `classifier/${part}`, folder: `src/classifier/${part}`,
+    // Models for other programs have a door of their own, so that who reads artifacts does not load what writes those.
+    doors: [`#classifier/${part}`, ...part === 'artifact' ? ['#classifier/onnx'] : []],
+    level: classifierLevel,
   })),
   { name: 'sim', folder: 'sim', doors: ['#sim'], level: simLevel },
   { name: 'lab', folder: 'src/lab', doors: ['#lab'], level: labLevel },

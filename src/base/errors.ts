@@ -34,6 +34,7 @@ export type OperatorErrorCode =
   | 'output-unwritable'
   | 'output-unknown-kind'
   | 'bad-option'
+  | 'bad-config'
   | 'bad-columns';
 
 export type EnvironmentErrorCode =

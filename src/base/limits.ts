@@ -144,8 +144,72 @@ export const limits = {
   homesMax: 16_384,
   /** Tokens of evidence kept for one home and classifier. */
   evidenceTokensMax: 128,
+  /** Bytes of all tokens of evidence together: 1.2 million with the default window. */
+  evidenceBytesMax: 32 << 20,
+  /** Buckets of a window, and by which flows may be late, together. */
+  evidenceBucketsMax: 4_096,
+  /** Accepted flows of the home whose evidence the lab works out, held at once. */
+  labEvidenceFlowsMax: 1 << 21,
   /** Classifiers of one detector, second opinions among them. */
   detectorClassifiersMax: 1_024,
+  /** Bytes of a detector's config; 16,384 homes take about 3 MB. */
+  configBytesMax: 8 << 20,
+  /** Faults of a config that are told at once. */
+  configFaultsMax: 50,
+  /** Bytes of all classifiers that a detector holds, second opinions among them. */
+  classifierFolderBytesMax: 128 << 20,
+  /** Addresses, exporters and interfaces whose home is remembered; at the limit the memory starts afresh. */
+  homeMemoryEntries: 65_536,
+  /** Bytes of what an external verification prints that are looked at; the rest is read and dropped. */
+  verifyOutputBytesMax: 64 << 10,
+  /** Bytes of nft's list of our table; 16,384 blocks take some 3 MB. */
+  nftOutputBytesMax: 16 << 20,
+  /** Indicator, home, destination and hour together that are remembered, so that none is told twice. */
+  indicatorMemoryEntries: 16_384,
+  /** Destinations of one indicator that one home is told of within an hour; a scanner has thousands. */
+  indicatorDestinationsMax: 32,
+  /** Bytes of one template of a mail. */
+  mailTemplateBytesMax: 1 << 16,
+  /** Bytes of a webhook's answer that are read; only its status matters. */
+  webhookAnswerBytesMax: 1 << 16,
+  /** Longest pause that a webhook's receiver may ask for. */
+  retryAfterMsMax: 3_600_000,
+  /** Bytes of a syslog message: what every receiver should take (RFC 5425 §4.3.1, RFC 5426 §3.2). */
+  syslogMessageBytesMax: 2_048,
+  /** TCP connections of exporters that a detector holds open. */
+  exportConnectionsMax: 256,
+  /** One-way records that may wait in a detector for their other direction. */
+  detectorUnpairedMax: 32_768,
+  /** Distinct texts of one column that a detector remembers, layer-7 names most of all. */
+  detectorTextsMax: 65_536,
+  /** Senders of datagrams of which a detector remembers whether they may send. */
+  senderMemoryEntries: 4_096,
+  /** Lines of one event that the log takes in a minute; further ones are counted. */
+  logLinesPerMinute: 20,
+  /** Events of the log with a count of their own. */
+  logEventsMax: 1_024,
+  /** Characters of the log that wait to be written. */
+  logUnwrittenMax: 1 << 20,
+  /** Characters of a text in the log. */
+  logTextLengthMax: 1_000,
+  /** Bytes of a question to a running detector, or of its answer. */
+  controlBytesMax: 64 << 20,
+  /** Connections to the control socket, and to the health endpoint, at once. */
+  controlConnectionsMax: 16,
+  /** Reasons kept of one block; a scan has thousands. */
+  blockReasonsMax: 8,
+  /** Actions in the outbox, finished ones among them. */
+  outboxActionsMax: 1 << 18,
+  /** Rows of the local audit of actions. */
+  outboxAuditRowsMax: 1 << 18,
+  /** Blocks that people ordered, kept until they are too old to be done. */
+  outboxOrdersMax: 1_024,
+  /** Homes and device models that opted out at a running detector. */
+  outboxOptOutsMax: 65_536,
+  /** Homes and device models of which it is remembered what was withheld last. */
+  outboxWithheldMax: 32_768,
+  /** Actions of one kind that are executed before the outbox is looked at again. */
+  outboxRunActionsMax: 64,
   /** Devices whose traffic a report draws. */
   reportTimelinesMax: 24,
 } as const;

@@ -1,16 +1,20 @@
 /**
- * Files that are shipped beside the code that uses them (kernels, tables, templates of mails). In the detector's one-file
- * bundle they lie within it, and are handed over here before any other code runs.
+ * Files that are shipped beside the code that uses them (kernels, tables, templates of mails). In the detector's
+ * one-file bundle they lie within it, and are handed over here before any other code runs.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const embedded = new Map<string, Uint8Array>();
+const embedded = new Map<string, () => Uint8Array>();
 
-/** Puts contents in place of files, by file name: those of a bundle. @param files  read only, kept */
-export function embedShippedFiles(files: ReadonlyMap<string, Uint8Array>): void {
-  for (const [name, bytes] of files) embedded.set(name, bytes);
+/**
+ * Puts contents in place of files, by file name: those of a bundle.
+ *
+ * @param files  functions that inflate them, called at each reading
+ */
+export function embedShippedFiles(files: ReadonlyMap<string, () => Uint8Array>): void {
+  for (const [name, inflate] of files) embedded.set(name, inflate);
 }
 
 /**
@@ -21,5 +25,5 @@ export function embedShippedFiles(files: ReadonlyMap<string, Uint8Array>): void 
  * @throws Error  as Node's `readFileSync`
  */
 export function readShippedFile(url: URL): Uint8Array {
-  return embedded.get(basename(url.pathname)) ?? readFileSync(fileURLToPath(url));
+  return embedded.get(basename(url.pathname))?.() ?? readFileSync(fileURLToPath(url));
 }

@@ -12,7 +12,7 @@ export type SourceFile = {
 export const rootFolder = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What .gitignore leaves out, and what git itself keeps. */
-const ignoredNames = new Set(['node_modules', '.git', 'coverage', 'out']);
+const ignoredNames = new Set(['node_modules', '.git', 'coverage', 'out', 'dist']);
 
 /** All text files below the root, sorted by path; files that hold a zero byte are taken for binary and left out. */
 export function readSourceTree(root: string = rootFolder): SourceFile[] {

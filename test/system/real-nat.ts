@@ -184,13 +184,14 @@ function nowSeconds(): number {
   return Number(spawnSync('date', ['+%s.%N'], { encoding: 'utf8' }).stdout);
 }
 
-function run([program = '', ...words]: readonly string[]): void {
+/** Runs a program. @throws Error  with what it says, when it fails */
+export function run([program = '', ...words]: readonly string[]): void {
   const { status, stderr } = spawnSync(program, words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${program} ${words.join(' ')}: ${stderr}`);
 }
 
 /** Waits until a program has written a word. */
-function said(child: ChildProcess, word: string): Promise<void> {
+export function said(child: ChildProcess, word: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = '';
     const listen = (piece: Buffer): void => {
@@ -203,7 +204,8 @@ function said(child: ChildProcess, word: string): Promise<void> {
   });
 }
 
-function ended(child: ChildProcess): Promise<number | null> {
+/** Waits until a program has ended; its exit code. */
+export function ended(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((resolve) => {
     child.on('exit', (code) => resolve(code));

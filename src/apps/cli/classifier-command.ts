@@ -1,11 +1,11 @@
 /** `natlens classifier`: looks into an artifact, verifies it, exports it for other runtimes. Runs nothing of it. */
 import type { Command } from 'commander';
-import { OperatorError, TrustError } from '#base';
-import { exportOnnx, readArtifact, type Artifact } from '#classifier/artifact';
+import { formatBytes, formatCount, formatTable, OperatorError, TrustError } from '#base';
+import { readArtifact, type Artifact } from '#classifier/artifact';
+import { exportOnnx } from '#classifier/onnx';
 import { findCatalog, oneHotColumnCount } from '#feature';
 import { loadArtifact, readArtifactFile, writeWholeFile } from './classifier-files.ts';
 import type { ReportExit } from './main.ts';
-import { formatBytes, formatCount, formatTable } from './text-table.ts';
 
 type PrintOptions = { readonly json?: boolean };
 

@@ -6,7 +6,10 @@
 import { rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assertInvariant, describeError, OperatorError, parsePrefix, systemClock, type Prefix } from '#base';
+import {
+  assertInvariant, describeError, formatBytes, formatCount, formatDuration, formatTable, OperatorError, parsePrefix,
+  systemClock, type Prefix,
+} from '#base';
 import { drawReport, type ExperimentResult, type LabelSummary, readReport } from '#lab';
 import { homeUnits, outsideAddress, writeLabFolder, type LabFolder } from '#sim';
 import { runFlows } from './flows-run.ts';
@@ -15,7 +18,6 @@ import { readingOptions } from './classifier-flows.ts';
 import { runLabExperiment } from './lab-experiment-run.ts';
 import { runLabLabel } from './lab-label-run.ts';
 import { runScoring } from './score-run.ts';
-import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
 
 const seed = 2019;
 /** Ten days of 1.2 hours each. */

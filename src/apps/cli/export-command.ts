@@ -1,9 +1,8 @@
 /** `natlens export`: sends flow records to a collector, as NetFlow v9 or IPFIX over UDP. */
 import type { Command } from 'commander';
-import { OperatorError } from '#base';
+import { formatBytes, formatCount, formatDuration, OperatorError } from '#base';
 import { runExport, type CollectorPlace, type ExportSummary } from './export-run.ts';
 import type { ReportExit } from './main.ts';
-import { formatBytes, formatCount, formatDuration } from './text-table.ts';
 
 type ExportOptions = {
   readonly to: CollectorPlace;

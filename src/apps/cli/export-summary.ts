@@ -1,7 +1,7 @@
 /** What decoding exports counted, for people: one line in all, and a table of the exporters. */
+import { formatBytes, formatCount, formatTable } from '#base';
 import { customaryExportPorts } from '#capture';
 import type { ExportCounts, FlowPairerCounts } from '#flow';
-import { formatBytes, formatCount, formatTable } from './text-table.ts';
 
 /** Exporters in the table; a provider's collector may hear thousands. */
 const exportersShownMax = 20;

@@ -1,8 +1,10 @@
 /** What a run of `natlens flows` counted: gathers it, checks that it balances, and shows it. */
-import { assertInvariant, formatAddress, protocolSctp, protocolTcp, protocolUdp, type Problem } from '#base';
+import {
+  assertInvariant, formatAddress, formatBytes, formatCount, formatDuration, formatTable, protocolSctp, protocolTcp,
+  protocolUdp, type Problem,
+} from '#base';
 import type { Dictionary, ExportCounts, FlowBatch, FlowPairerCounts } from '#flow';
 import { formatExports, formatPairing } from './export-summary.ts';
-import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
 
 /** Flows shown when there is no output. */
 const shownFlowsMax = 20;

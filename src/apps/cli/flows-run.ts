@@ -3,7 +3,7 @@
  * writes, and counts it all.
  */
 import { resolve } from 'node:path';
-import { Counts, cpuSeconds, OperatorError, systemClock } from '#base';
+import { Counts, cpuSeconds, formatCount, OperatorError, systemClock } from '#base';
 import {
   openByteSource, readCapture, recogniseCapture, recogniseExports, type ByteSource, type ExportFileKind,
 } from '#capture';
@@ -22,7 +22,6 @@ import { openNamer } from './open-namer.ts';
 import { describeProgress, Progress } from './progress.ts';
 import { RecordInputs } from './record-inputs.ts';
 import { RunLedger } from './run-ledger.ts';
-import { formatCount } from './text-table.ts';
 
 export type FlowsRun = {
   readonly summary: FlowSummary;

@@ -1,7 +1,7 @@
 /** `natlens lab build`: captures and an inventory of their devices in, a data set out. */
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { OperatorError } from '#base';
+import { formatCount, formatTable, OperatorError, readVersion } from '#base';
 import { meterDefaults, type FlowSetInfo, type L7Source } from '#flow';
 import { buildDataset, dropTemporaryFolders, type BuildProgress, type DatasetManifest } from '#lab';
 import { dropTemporaryFiles } from '#flow/files';
@@ -11,8 +11,6 @@ import { cleanUpOnSignal } from './interruption.ts';
 import type { ReportExit } from './main.ts';
 import { openNamer } from './open-namer.ts';
 import { Progress } from './progress.ts';
-import { formatCount, formatTable } from './text-table.ts';
-import { readVersion } from './version.ts';
 
 /** How data sets are made: by `lab build`, and by verbs that begin with one. */
 export type LabBuildOptions = {

@@ -1,9 +1,8 @@
 /** `natlens lab describe` and `natlens lab query`: what is in a data set, as a card or as an answer to SQL. */
 import type { Command } from 'commander';
-import { OperatorError } from '#base';
+import { formatCount, formatTable, OperatorError } from '#base';
 import { openTarget, standardOutput } from '#flow/files';
 import { describeDataset, formatCard, queryDataset, readDataset, renderCard } from '#lab';
-import { formatCount, formatTable } from './text-table.ts';
 
 type DescribeOptions = { readonly output?: string; readonly json?: boolean };
 

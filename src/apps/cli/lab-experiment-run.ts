@@ -1,13 +1,12 @@
 /** One run of `natlens lab experiment`: builds the data set if asked to, runs the experiment, shows the table. */
 import { join } from 'node:path';
+import { formatBytes, formatCount, formatDuration, formatTable, readVersion } from '#base';
 import { dropTemporaryFiles } from '#flow/files';
 import { runExperiment, type Experiment, type ExperimentResult } from '#lab';
 import { cleanUpOnSignal } from './interruption.ts';
 import { runLabBuild } from './lab-build-command.ts';
 import type { LabExperimentOptions } from './lab-experiment-command.ts';
 import { Progress } from './progress.ts';
-import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
-import { readVersion } from './version.ts';
 
 /**
  * Runs `natlens lab experiment`.

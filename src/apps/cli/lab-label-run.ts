@@ -1,5 +1,5 @@
 /** One run of `natlens lab label`: reads both taps side by side as `natlens flows` reads, labels, writes, sums up. */
-import { OperatorError, type Prefix } from '#base';
+import { formatCount, formatTable, OperatorError, type Prefix } from '#base';
 import { openByteSource, recogniseCapture } from '#capture';
 import type { FlowBatch, FlowSetInfo } from '#flow';
 import { dropTemporaryFiles, openFlowSink, openTableSink, type FlowSink } from '#flow/files';
@@ -11,7 +11,6 @@ import { readingOptions } from './classifier-flows.ts';
 import { runFlows, type FlowsRun } from './flows-run.ts';
 import { cleanUpOnSignal } from './interruption.ts';
 import type { LabLabelOptions } from './lab-label-command.ts';
-import { formatCount, formatTable } from './text-table.ts';
 
 /** As `--json` prints it; documented in docs/commands/lab-label.md. */
 export type LabelRunSummary = {

@@ -1,13 +1,12 @@
 /** `natlens lab nat`: captures of devices in, what a tap outside their router would have captured out. */
 import type { Command } from 'commander';
-import { OperatorError, parseAddress, parsePrefix, type Prefix } from '#base';
+import { formatCount, formatTable, OperatorError, parseAddress, parsePrefix, type Prefix } from '#base';
 import { openByteSource, type ByteSource } from '#capture';
 import { dropTemporaryFiles, openTableSink, openTarget, type OutputTarget, type TableSink } from '#flow/files';
 import { natCaptures, natPortPolicies, natTruthColumns, type NatPortPolicy, type NatSummary } from '#lab';
 import { cleanUpOnSignal } from './interruption.ts';
 import type { ReportExit } from './main.ts';
 import { Progress } from './progress.ts';
-import { formatCount, formatTable } from './text-table.ts';
 
 export type LabNatOptions = {
   readonly router: number;

@@ -1,13 +1,12 @@
 /** One run of `natlens lab report`: reads, draws, writes, prints if asked to, and says where things are. */
 import { dirname, join } from 'node:path';
-import { OperatorError } from '#base';
+import { formatBytes, formatCount, OperatorError } from '#base';
 import { dropTemporaryFiles, standardOutput } from '#flow/files';
 import { drawReport, printPdf, readReport, stopPrinting } from '#lab';
 import { writeWholeFile } from './classifier-files.ts';
 import { cleanUpOnSignal } from './interruption.ts';
 import type { LabReportOptions } from './lab-report-command.ts';
 import { Progress } from './progress.ts';
-import { formatBytes, formatCount } from './text-table.ts';
 
 /** How often a line about a long step may be due. */
 const tickEveryMs = 250;

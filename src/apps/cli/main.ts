@@ -1,7 +1,6 @@
 /** The `natlens` command: names the verbs, turns failures into one sentence and an exit code (0, 1, 2, 3). */
 import { Command, CommanderError } from 'commander';
-import { EnvironmentError, OperatorError } from '#base';
-import { readVersion } from './version.ts';
+import { EnvironmentError, OperatorError, readVersion } from '#base';
 
 /** 0: done; 1: ran, and the answer is no; 2: the input must change; 3: the environment failed; 70: our own bug. */
 export type ExitCode = 0 | 1 | 2 | 3 | 70;
@@ -35,6 +34,10 @@ const verbs: readonly {
   {
     name: 'classifier', summary: 'inspect, verify or export classifiers',
     load: async () => (await import('./classifier-command.ts')).configureClassifier,
+  },
+  {
+    name: 'detect', summary: 'find device models in live flows, and act',
+    load: async () => (await import('./detect-command.ts')).configureDetect,
   },
   {
     name: 'lab', summary: 'make data sets of captures, and try classifiers on them',

@@ -1,9 +1,8 @@
 /**
  * Progress of long work on standard error: one line that renews itself on a terminal, a line now and then elsewhere.
  */
-import { systemClock, type Clock } from '#base';
+import { formatCount, systemClock, type Clock } from '#base';
 import type { ByteSource } from '#capture';
-import { formatCount } from './text-table.ts';
 
 const firstAfterMs = 2_000;
 const terminalEveryMs = 250;

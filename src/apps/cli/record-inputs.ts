@@ -2,7 +2,7 @@
  * Inputs of a run that hold flow records instead of packets: flow files and exports. Their one-way records are joined
  * on request; then they are named and handed to the output.
  */
-import { OperatorError, type Counts } from '#base';
+import { formatCount, OperatorError, type Counts } from '#base';
 import type { ByteSource, ExportFileKind } from '#capture';
 import {
   FlowPairer, type Dictionaries, type ExportCounts, type FlowPairerCounts, type FlowSetInfo, type Namer,
@@ -15,7 +15,6 @@ import type { FlowsOptions } from './flows-command.ts';
 import { openNamer } from './open-namer.ts';
 import { describeProgress, type Progress } from './progress.ts';
 import type { RunLedger } from './run-ledger.ts';
-import { formatCount } from './text-table.ts';
 
 /** What these inputs share with the rest of the run. */
 export type RunParts = {
@@ -62,9 +61,11 @@ export class RecordInputs {
   async readFile(source: ByteSource, kind: FlowFileKind): Promise<void> {
     const { dictionaries, output, progress, ledger } = this.#parts;
     const namer = await this.#openNamer(source, 'flow records');
-    const pairer = this.#filePairer ??= this.#openPairer('flows', namer);
     const reading = readFlows(source, kind, { dictionaries });
     for await (const batch of reading.batches()) {
+      // Known with the first batch. Both directions are in each of its records: one without an answer had none.
+      const isBiflow = reading.info?.isBiflow === true;
+      const pairer = isBiflow ? undefined : this.#filePairer ??= this.#openPairer('flows', namer);
       if (pairer === undefined) namer.name(batch);
       else pairer.add(batch);
       await output.drain();

@@ -1,5 +1,5 @@
 /** One run of `natlens score`: loads classifiers, scores flows as they are read, counts what is accepted. */
-import { cpuSeconds, limits, OperatorError, systemClock } from '#base';
+import { cpuSeconds, formatCount, formatDuration, formatTable, limits, OperatorError, systemClock } from '#base';
 import { checkNeeds, createEncodedRows, createEncoder, createFeatureMatrix, readFeatures } from '#feature';
 import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
 import { dropTemporaryFiles, type FlowSink, type TableSink } from '#flow/files';
@@ -13,7 +13,6 @@ import type { ScoreOptions } from './score-command.ts';
 import { MatrixOutput } from './score-matrix.ts';
 import { flowColumns, flowValues, openScoreTable } from './score-table.ts';
 import { ScoreThreads } from './score-threads.ts';
-import { formatCount, formatDuration, formatTable } from './text-table.ts';
 
 /** Counts of flows, and of those that a classifier accepts. */
 type Accepted = { flows: number; accepted: number };

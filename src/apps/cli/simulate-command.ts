@@ -3,10 +3,9 @@
  * same seed writes the same bytes.
  */
 import type { Command } from 'commander';
-import { OperatorError } from '#base';
+import { formatBytes, formatCount, formatDuration, formatTable, OperatorError } from '#base';
 import { deviceKinds, writeHomeCapture, type DeviceKind, type HomeCapture } from '#sim';
 import { addLabOptions, readLabPlan, runSimulateLab, type LabCommandOptions } from './simulate-lab-run.ts';
-import { formatBytes, formatCount, formatDuration, formatTable } from './text-table.ts';
 
 type SimulateOptions = LabCommandOptions & {
   readonly seed: number;

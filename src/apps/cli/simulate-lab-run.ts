@@ -4,14 +4,13 @@
  */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { OperatorError } from '#base';
+import { formatBytes, formatCount, formatTable, OperatorError } from '#base';
 import { dropTemporaryFiles } from '#flow/files';
 import {
   homeUnits, labNote, labUnits, portPolicies, writeLabFolder, type FirmwareChange, type LabFolder, type PortPolicy,
 } from '#sim';
 import { cleanUpOnSignal } from './interruption.ts';
 import { Progress } from './progress.ts';
-import { formatBytes, formatCount, formatTable } from './text-table.ts';
 
 export type LabCommandOptions = {
   readonly seed: number;

@@ -1,5 +1,7 @@
 /** One run of `natlens train`: collects flows, trains, writes the artifact, and tells what came of it. */
-import { assertInvariant, InvariantError, OperatorError, systemClock } from '#base';
+import {
+  assertInvariant, formatBytes, formatCount, formatDuration, InvariantError, OperatorError, readVersion, systemClock,
+} from '#base';
 import { writeClassifier } from '#classifier/artifact';
 import {
   fitClassifier, TrainingFlows, type FitOptions, type SplitFlows, type TrainedClassifier,
@@ -14,9 +16,7 @@ import { readingOptions, settleFlowSet } from './classifier-flows.ts';
 import type { FlowSummary } from './flow-summary.ts';
 import { runFlows } from './flows-run.ts';
 import { MatrixOutput } from './score-matrix.ts';
-import { formatBytes, formatCount, formatDuration } from './text-table.ts';
 import type { TrainOptions } from './train-command.ts';
-import { readVersion } from './version.ts';
 
 /** The summary as `--json` prints it; documented in docs/commands/train.md. */
 export type TrainSummary = {

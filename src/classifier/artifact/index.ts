@@ -2,4 +2,3 @@
 export { readArtifact, readClassifier, type Artifact, type ArtifactSizes } from './read-classifier.ts';
 export { writeClassifier } from './write-classifier.ts';
 export { formatManifest, type Manifest } from './manifest.ts';
-export { exportOnnx } from './onnx.ts';

@@ -7,3 +7,4 @@ export { createFeatureMatrix, readFeatures } from './read-features.ts';
 export { createEncoder, createEncoderOf, layoutOf, scalingOf, type Encoder, type Scaling } from './encoder.ts';
 export { describeUnsoundEncoder } from './sound-encoder.ts';
 export { checkNeeds, needsOf } from './flow-needs.ts';
+export { dynamicPort, icmpBase, icmpv6Base, prefixOf, privatePrefix, readPortClass } from './catalogs/destination.ts';

@@ -24,6 +24,22 @@ export const evidenceDefaults: EvidenceOptions = {
   tokensMax: limits.evidenceTokensMax,
 };
 
+/** What is wrong with options, in one sentence; undefined when nothing is. */
+export function describeUnsoundOptions(options: EvidenceOptions): string | undefined {
+  const { windowMs, bucketMs, latenessMs, homesMax, tokensMax } = options;
+  const isWhole = (value: number, min: number): boolean => Number.isSafeInteger(value) && value >= min;
+  if (!isWhole(bucketMs, 1)) return 'Buckets of evidence last whole milliseconds.';
+  if (!isWhole(windowMs, 1) || windowMs % bucketMs !== 0) return 'The window of evidence is a multiple of its buckets.';
+  if (!isWhole(latenessMs, 0) || latenessMs % bucketMs !== 0) {
+    return 'The lateness that evidence allows is a multiple of its buckets.';
+  }
+  if ((windowMs + latenessMs) / bucketMs > limits.evidenceBucketsMax) {
+    return `Window and lateness of evidence take at most ${limits.evidenceBucketsMax} buckets together: make the ` +
+      'buckets longer.';
+  }
+  return isWhole(homesMax, 1) && isWhole(tokensMax, 1) ? undefined : 'Evidence is of one home and one token at least.';
+}
+
 /** A classifier as evidence knows it: what it is of, and which one it is. */
 export type EvidenceClassifier = {
   readonly deviceModel: string;
@@ -57,13 +73,42 @@ export type Evidence = {
   readonly tokens: readonly EvidenceToken[];
 };
 
-/** A window whose evidence grew, the strongest one where one flow strengthened several (of equals the earliest). */
+/**
+ * A window whose evidence grew by a token, or by a bucket of one. Windows end with the buckets in which accepted flows
+ * ended: one that ends elsewhere holds no more than the one of these before it.
+ */
 export type EvidenceChange = {
   readonly home: string;
   readonly deviceModel: string;
   readonly classifier: string;
   readonly windowEndMs: number;
   readonly score: number;
-  /** Time of the flow that made it grow. */
+  /** Start of the first bucket of the window in which an accepted flow ended. */
+  readonly firstFlowMs: number;
+  /** End of the latest flow that made evidence of this home and classifier grow: what latencies are counted from. */
   readonly flowMs: number;
+};
+
+/** What became of flows and tokens, since the store was made; the last three as of now. */
+export type EvidenceCounts = {
+  /** Flows of homes, the late ones among them. */
+  readonly flows: number;
+  /** Flows that came more than `latenessMs` after their time: no evidence. */
+  readonly lateFlows: number;
+  /** Flows whose end is no time: no evidence either. */
+  readonly undatedFlows: number;
+  /** Flows times classifiers that accepted them. */
+  readonly accepted: number;
+  /** The same of late and undated flows: what evidence lacks. */
+  readonly lateAccepted: number;
+  /** Tokens that made room for others of their home and classifier. */
+  readonly tokensEvicted: number;
+  /** Tokens for which there was no room in the whole store. */
+  readonly tokensRefused: number;
+  /** Times that a name found the store full of homes. */
+  readonly homesRefused: number;
+  readonly homes: number;
+  /** Homes and classifiers with evidence. */
+  readonly entries: number;
+  readonly tokens: number;
 };

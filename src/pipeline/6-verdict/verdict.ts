@@ -30,14 +30,14 @@ export type Verdict = {
   readonly deviceModel: string;
   readonly classifier: string;
   readonly state: VerdictState;
-  /** Counts the times that the device model became present in this home, from 1; 0 before the first. */
+  /** Counts the times that the device model became present in this home, from 1; 0 before the first (`noVerdict`). */
   readonly episode: number;
   /** End of the window that brought the state about; for `not yet` after an expiry the time of it. */
   readonly sinceMs: number;
-  /** Time of the first accepted flow that led to the episode. */
+  /** Start of the bucket in which the first accepted flow of the window that led to the episode ended. */
   readonly firstFlowMs: number;
   /** End of the latest window that supported it. */
   readonly supportedMs: number;
-  /** What led to `present`, of the episode; undefined before the first. */
+  /** The earliest window strong enough, of the episode; undefined before the first. */
   readonly evidence: Evidence | undefined;
 };

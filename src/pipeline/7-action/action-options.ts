@@ -42,6 +42,8 @@ export type MailOptions = {
   readonly credentialsFile: string | undefined;
   /** Refuses to send without TLS. */
   readonly requireTls: boolean;
+  /** Certificates to trust instead of the system's. */
+  readonly caFile?: string | undefined;
   readonly from: string;
   readonly replyTo: string | undefined;
   readonly providerName: string;
@@ -62,6 +64,8 @@ export type WebhookOptions = {
   readonly url: string;
   /** File with the key of the signature, at least 24 bytes. */
   readonly secretFile: string;
+  /** Certificates to trust instead of the system's. */
+  readonly caFile?: string | undefined;
   readonly rungs: readonly Rung[];
   /** The home's own name instead of its pseudonym: the operator's decision, in the list of what leaves. */
   readonly homeName: boolean;

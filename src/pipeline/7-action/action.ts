@@ -34,16 +34,20 @@ export type BlockTarget = {
 
 /** One thing to do, once. Plain data. Times are of the detector's steady timeline. */
 export type PlannedAction = {
-  /** SHA-256 (hexadecimal) of home, device model, episode, rung, kind, channel, step and whether it is dry. */
+  /**
+   * SHA-256 (hexadecimal) of home, device model, episode, rung, kind, channel, step and whether it is dry. The language
+   * of a mail is left out: a customer who changes it is not told again.
+   */
   readonly id: string;
   readonly home: string;
   readonly deviceModel: string;
   readonly episode: number;
   readonly rung: Rung;
   readonly kind: ActionKind;
-  /** Name of the webhook or syslog receiver in the config; the language of a mail; the way of verification. */
+  /** Name of the webhook or syslog receiver in the config; the language of a mail; the way of verification; what a
+   * block is of, as `targetText` writes it. */
   readonly channel: string;
-  /** 0 but for reminders (1, 2, …) and repeated blocks. */
+  /** 0 but for reminders (1, 2, …), repeated blocks, and what receivers are told of blocks. */
   readonly step: number;
   readonly plannedMs: number;
   readonly dueMs: number;
@@ -70,7 +74,15 @@ export type Withheld = {
   readonly detail: string;
 };
 
-export type Plan = { readonly actions: readonly PlannedAction[]; readonly withheld: readonly Withheld[] };
+/** An action of the outbox that waits, and whose cause is gone: the episode ended, somebody opted out. */
+export type Cancelled = { readonly id: string; readonly code: WithheldCode; readonly detail: string };
+
+export type Plan = {
+  readonly plannedMs: number;
+  readonly actions: readonly PlannedAction[];
+  readonly withheld: readonly Withheld[];
+  readonly cancelled: readonly Cancelled[];
+};
 
 export type VerificationAnswer = 'confirmed' | 'refuted' | 'unsure';
 
@@ -81,7 +93,9 @@ export type Outcome =
   /** Failed for now: tried again after a growing pause until the action expires. */
   | { readonly status: 'retry'; readonly detail: string; readonly afterMs?: number }
   /** Will never work. */
-  | { readonly status: 'failed'; readonly detail: string };
+  | { readonly status: 'failed'; readonly detail: string }
+  /** Nobody knows whether it happened (the line broke after the final dot of a mail): not repeated, but reported. */
+  | { readonly status: 'uncertain'; readonly detail: string };
 
 export type ExecutionContext = {
   /**

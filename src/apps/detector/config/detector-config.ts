@@ -33,6 +33,10 @@ export type HomeEntry = HomeContact & {
 };
 
 export type DetectorConfig = {
+  /** Where it was read from; empty: no file. */
+  readonly file: string;
+  /** Keys and sections that the file gives (`input.listen`, `mail`); the others are at their defaults. */
+  readonly given: ReadonlySet<string>;
   /** Of the detector, in logs and metrics. */
   readonly name: string;
   readonly stateFolder: string;

@@ -1,0 +1,156 @@
+/**
+ * What the detector's benchmark works with, all of it from one seed: classifiers of a hundred units of the simulated
+ * lab, a pool of flows of other units, and probes, sets of flows that make a verdict in whatever home they are seen.
+ */
+import { addressWords, parseMac } from '#base';
+import { fitClassifier, TrainingFlows } from '#classifier/train';
+import {
+  createEncodedRows, createEncoderOf, createFeatureMatrix, expandOneHot, findCatalog, oneHotColumnCount, readFeatures,
+  type Catalog, type FeatureMatrix, type FlowNeeds,
+} from '#feature';
+import {
+  copyRows, createDictionaries, createFlowBatch, createPrefixNamer, isGlobalUnicast, Meter, meterDefaults,
+  type Dictionaries, type FlowBatch,
+} from '#flow';
+import { acceptScores, chooseThreshold, Scorer, type Classifier } from '#score';
+import { labDeviceModels, simulateLab, type LabOptions } from '../sim/lab/simulate-lab.ts';
+import { batchPackets } from '../sim/packet-batches.ts';
+
+export const classifierCount = 100;
+/** Distinct tokens that a probe shows; a verdict takes half as many. */
+const probeTokens = 6;
+const probesPerClassifier = 3;
+/** Flows of one classifier's training that the peer is given: it fits each of its trees on 256 of them. */
+const peerRowsMax = 1_000;
+const percentile = 10;
+const isHost = (deviceModel: string): boolean => /^(?:laptop|desktop|smartphone)\./.test(deviceModel);
+const needs: FlowNeeds = {
+  isBiflow: true, l7Source: 'prefix', activeTimeoutMs: meterDefaults.activeTimeoutMs,
+  idleTimeoutMs: meterDefaults.idleTimeoutMs,
+};
+
+/** Rows of the pool. */
+export type Probe = { readonly deviceModel: string; readonly rows: readonly number[] };
+
+/** What the peer needs to do the same with one classifier: one-hot rows, row-major. */
+export type PeerMatrix = { readonly columns: number; readonly training: Float32Array; readonly scored: Float32Array };
+
+export type DetectorWork = {
+  readonly classifiers: readonly Classifier[];
+  readonly pool: FlowBatch;
+  readonly probes: readonly Probe[];
+  readonly peer: readonly PeerMatrix[];
+};
+
+/** @param scoredRows  flows of the pool that the peer is to score @param say  progress, a line at a time */
+export function makeDetectorWork(seed: number, scoredRows: number, say: (line: string) => void): DetectorWork {
+  const iot = labDeviceModels.filter((name) => !isHost(name));
+  const dictionaries = createDictionaries();
+  say(`simulating ${classifierCount} units to train on`);
+  const units = Array.from({ length: classifierCount }, (_, i) => iot[i % iot.length] as string);
+  const training = meterLab({ seed, days: 10, scale: 0.06, units }, dictionaries);
+  say('simulating the lab whose flows are sent');
+  const pool = meterLab({ seed: seed + 1, days: 5, scale: 0.06 }, dictionaries);
+  const catalog = findCatalog('portable', 1);
+  if (catalog === undefined) throw new Error('there is no catalog portable');
+  say(`fitting ${classifierCount} classifiers`);
+  const scored = featuresOf(catalog, pool, Array.from({ length: scoredRows },
+    (_, i) => Math.floor(i * pool.rowCount / scoredRows)));
+  const fitted = [...Map.groupBy(rowNumbers(training), (row) => training.columns.device[row])].map(([, rows], i) => {
+    const deviceModel = training.dictionaries.device_model.decode(
+      training.columns.device_model[rows[0] as number] as number);
+    const flows = new TrainingFlows(catalog, { deviceModel });
+    flows.add(pickRows(training, rows));
+    const split = flows.split();
+    // Each unit stands for a device model of its own.
+    const { classifier } = fitClassifier(split, {
+      deviceModel: `${deviceModel}_${i}`, needs, algorithm: 'chow-liu-tree', seed, natlensVersion: '0.0.0',
+    });
+    return { classifier, peer: expandForPeer(classifier, split.training.matrix, scored) };
+  });
+  if (fitted.length !== classifierCount) throw new Error(`${fitted.length} units have flows`);
+  const classifiers = fitted.map(({ classifier }) => classifier);
+  return { classifiers, pool, probes: findProbes(classifiers, pool), peer: fitted.map(({ peer }) => peer) };
+}
+
+/** Flows of a simulated lab to global addresses, named, with labels. */
+function meterLab(options: LabOptions, dictionaries: Dictionaries): FlowBatch {
+  const lab = simulateLab(options);
+  const byMac = new Map(lab.devices.map((device) => [(parseMac(device.mac) ?? []).join(), device]));
+  const pieces: FlowBatch[] = [];
+  const namer = createPrefixNamer((named) => {
+    const piece = createFlowBatch(named.rowCount, dictionaries);
+    for (let row = 0; row < named.rowCount; row++) {
+      const { sourceMacAddress: mac, destinationAddress } = named.columns;
+      const device = byMac.get([mac[row * 2], mac[row * 2 + 1]].join());
+      if (device === undefined || !isGlobalUnicast(destinationAddress, row * addressWords)) continue;
+      copyRows(named, row, row + 1, piece);
+      piece.columns.device[piece.rowCount - 1] = dictionaries.device.encode(device.deviceName);
+      piece.columns.device_model[piece.rowCount - 1] = dictionaries.device_model.encode(device.deviceModel);
+    }
+    pieces.push(piece);
+  });
+  const meter = new Meter({}, (made) => namer.name(made), { dictionaries });
+  for (const packets of batchPackets(lab)) meter.add(packets);
+  meter.end();
+  const flows = createFlowBatch(pieces.reduce((sum, { rowCount }) => sum + rowCount, 0), dictionaries);
+  for (const piece of pieces) copyRows(piece, 0, piece.rowCount, flows);
+  return flows;
+}
+
+function rowNumbers({ rowCount }: FlowBatch): number[] {
+  return Array.from({ length: rowCount }, (_, row) => row);
+}
+
+function pickRows(flows: FlowBatch, rows: readonly number[]): FlowBatch {
+  const picked = createFlowBatch(rows.length, flows.dictionaries);
+  for (const row of rows) copyRows(flows, row, row + 1, picked);
+  return picked;
+}
+
+function featuresOf(catalog: Catalog, flows: FlowBatch, rows: readonly number[]): FeatureMatrix {
+  const matrix = createFeatureMatrix(catalog, rows.length);
+  readFeatures(pickRows(flows, rows), matrix);
+  return matrix;
+}
+
+function expandForPeer({ encoder: fitted }: Classifier, training: FeatureMatrix, scored: FeatureMatrix): PeerMatrix {
+  const encoder = createEncoderOf(findCatalog('portable', 1) as Catalog, fitted);
+  const columns = oneHotColumnCount(encoder.layout);
+  const expand = (matrix: FeatureMatrix, rowsMax: number): Float32Array => {
+    const encoded = createEncodedRows(encoder.layout, matrix.rowCount);
+    encoder.encode(matrix, encoded);
+    const out = new Float32Array(encoded.rowCount * columns);
+    expandOneHot(encoded, out);
+    return out.subarray(0, rowsMax * columns);
+  };
+  return { columns, training: expand(training, peerRowsMax), scored: expand(scored, scored.rowCount) };
+}
+
+/**
+ * Flows of the pool that a classifier accepts and that are distinct evidence: to other prefixes, ports, or of another
+ * size. Those of one probe have one device model's classifier in common.
+ */
+function findProbes(classifiers: readonly Classifier[], pool: FlowBatch): Probe[] {
+  const scores = new Scorer(classifiers, { batchRows: pool.rowCount }).score(pool);
+  const { columns } = pool;
+  const kept = new Set<string>();
+  return classifiers.flatMap(({ deviceModel, thresholds }, i) => {
+    const isAccepted = new Uint8Array(pool.rowCount);
+    acceptScores(scores.anomalyScore[i] as Float64Array, pool.rowCount, chooseThreshold(thresholds, percentile),
+      isAccepted);
+    const seen = new Set<string>();
+    const rows = rowNumbers(pool).filter((row) => {
+      const to = (columns.destinationAddress[row * addressWords + 3] as number) >>> 8;
+      const size = Math.floor(Math.log2(Math.max(columns.initiatorOctets[row] as number, 1)));
+      const token = [to, columns.protocolIdentifier[row], columns.destinationTransportPort[row], size].join();
+      if (isAccepted[row] === 0 || seen.has(token)) return false;
+      seen.add(token);
+      return true;
+    });
+    const probes = Array.from({ length: probesPerClassifier },
+      (_, at) => rows.slice(at * probeTokens, (at + 1) * probeTokens)).filter(({ length }) => length === probeTokens);
+    return probes.filter((probe) => !kept.has(probe.join()) && kept.add(probe.join()))
+      .map((probe) => ({ deviceModel, rows: probe }));
+  });
+}

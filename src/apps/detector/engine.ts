@@ -1,0 +1,316 @@
+/**
+ * The detector's heart: named batches of flows in, verdicts and planned actions out. It has no socket and no clock of its
+ * own; the live detector, the replay and the simulations run this very code.
+ */
+import { assertInvariant, EnvironmentError, limits } from '#base';
+import type { PlannedAction, VerificationAnswer } from '#action';
+import { EvidenceStore, IndicatorMatcher, type Evidence, type EvidenceChange } from '#evidence';
+import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
+import { acceptScores, chooseThreshold, Scorer } from '#score';
+import type { Verdict } from '#verdict';
+import type { ActionDesk } from './action-desk.ts';
+import type { LoadedClassifier } from './classifier-folder.ts';
+import type { DetectorConfig } from './config/detector-config.ts';
+import { HomeMapper } from './homes.ts';
+import type { StateStore } from './state-store.ts';
+import type { SavedTime } from './steady-clock.ts';
+import { VerdictBook } from './verdict-book.ts';
+
+export type EngineEvent =
+  | { readonly name: 'verdict'; readonly verdict: Verdict }
+  | { readonly name: 'planned'; readonly action: PlannedAction }
+  | { readonly name: 'state-unwritable'; readonly detail: string }
+  | { readonly name: 'state-writable' };
+
+export type EngineParts = {
+  readonly config: DetectorConfig;
+  readonly store: StateStore;
+  readonly desk: ActionDesk;
+  /** Steady time. */
+  readonly nowMs: () => number;
+  /** What a restart needs to go on with the same timeline. */
+  readonly saveTime: () => SavedTime;
+  readonly onEvent: (event: EngineEvent) => void;
+};
+
+/** When a batch came, on both timelines. */
+export type Arrival = {
+  readonly steadyMs: number;
+  /** Wall clock minus steady time. */
+  readonly offsetMs: number;
+};
+
+export type EngineCounts = {
+  readonly flows: number;
+  /** Flows whose end lay too far from their arrival, which was believed instead. */
+  readonly flowsMisdated: number;
+  /** [classifier] flows of homes that it accepted, since it is in use. */
+  readonly flowsAccepted: readonly number[];
+  readonly indicatorHits: number;
+};
+
+export class DetectorEngine {
+  readonly evidence: EvidenceStore;
+  readonly book: VerdictBook;
+  readonly mapper: HomeMapper;
+  readonly #parts: EngineParts;
+  readonly #indicators: IndicatorMatcher;
+  readonly #homes = new Uint32Array(limits.flowBatchRows);
+  readonly #endMs = new Float64Array(limits.flowBatchRows);
+  #classifiers: readonly LoadedClassifier[] = [];
+  #thresholds: readonly number[] = [];
+  #scorer = new Scorer([]);
+  #isAccepted: readonly Uint8Array[] = [];
+  #piece: FlowBatch | undefined;
+  #accepted = new Float64Array(0);
+  #flowCount = 0;
+  #misdatedCount = 0;
+  #hitCount = 0;
+  #planDueMs = -Infinity;
+  /** Homes that something is to be planned for. */
+  readonly #changedHomes = new Set<string>();
+  #isRestored = false;
+  #stateFault: string | undefined;
+
+  /** Takes over what the store kept of an earlier run. */
+  constructor(parts: EngineParts) {
+    const { config, store } = parts;
+    this.#parts = parts;
+    this.evidence = new EvidenceStore(config.evidence);
+    this.book = new VerdictBook(config.verdict);
+    this.mapper = new HomeMapper(config.homes, this.evidence);
+    this.#indicators = new IndicatorMatcher(config.indicators);
+    this.book.restore(store.verdicts());
+  }
+
+  /** Why the state cannot be written; undefined while it can. */
+  get stateFault(): string | undefined {
+    return this.#stateFault;
+  }
+
+  get classifiers(): readonly LoadedClassifier[] {
+    return this.#classifiers;
+  }
+
+  /** Scores with these from the next batch on; evidence of those that stay is kept. */
+  setClassifiers(classifiers: readonly LoadedClassifier[]): void {
+    this.#classifiers = classifiers;
+    const values = classifiers.map(({ classifier }) => classifier);
+    this.#scorer = new Scorer(values);
+    this.#thresholds = values.map(({ thresholds }) =>
+      chooseThreshold(thresholds, this.#parts.config.classifiers.threshold));
+    this.#isAccepted = values.map(() => new Uint8Array(limits.flowBatchRows));
+    this.#accepted = new Float64Array(values.length);
+    this.evidence.setClassifiers(classifiers.map(({ classifier: { deviceModel }, digest, stage }) =>
+      ({ deviceModel, classifier: digest, stage })));
+    if (classifiers.length > 0 && !this.#isRestored) this.#restoreEvidence();
+  }
+
+  /** Evidence of classifiers that are no more is left out, so that it waits for the first ones. */
+  #restoreEvidence(): void {
+    const { store } = this.#parts;
+    this.#isRestored = true;
+    for (const { home, evidence } of store.evidence()) {
+      const fault = this.evidence.restore(home, evidence);
+      if (fault !== undefined) store.damagedRows++;
+    }
+    this.evidence.takeDirtyHomes();
+  }
+
+  /**
+   * Takes in flows; verdicts follow at once.
+   *
+   * @param batch    named; read only
+   * @param arrival  undefined: flows of a file, whose own times are believed
+   */
+  accept(batch: FlowBatch, arrival: Arrival | undefined): void {
+    if (batch.rowCount <= limits.flowBatchRows) return this.#acceptRows(batch, arrival);
+    this.#piece ??= createFlowBatch(limits.flowBatchRows, batch.dictionaries);
+    if (this.#piece.dictionaries !== batch.dictionaries) {
+      this.#piece = createFlowBatch(limits.flowBatchRows, batch.dictionaries);
+    }
+    for (let first = 0; first < batch.rowCount; first += limits.flowBatchRows) {
+      this.#piece.rowCount = 0;
+      copyRows(batch, first, Math.min(first + limits.flowBatchRows, batch.rowCount), this.#piece);
+      this.#acceptRows(this.#piece, arrival);
+    }
+  }
+
+  #acceptRows(batch: FlowBatch, arrival: Arrival | undefined): void {
+    this.#flowCount += batch.rowCount;
+    this.mapper.map(batch, this.#homes);
+    this.#placeInTime(batch, arrival);
+    const { anomalyScore } = this.#scorer.score(batch);
+    for (let i = 0; i < this.#classifiers.length; i++) {
+      const isAccepted = this.#isAccepted[i] as Uint8Array;
+      acceptScores(anomalyScore[i] as Float64Array, batch.rowCount, this.#thresholds[i] as number, isAccepted);
+      let accepted = 0;
+      for (let row = 0; row < batch.rowCount; row++) {
+        if (this.#homes[row] !== EvidenceStore.noHome) accepted += isAccepted[row] as number;
+      }
+      this.#accepted[i] = (this.#accepted[i] as number) + accepted;
+    }
+    this.evidence.add(batch, { homes: this.#homes, endMs: this.#endMs, isAccepted: this.#isAccepted });
+    this.#noteIndicators(batch);
+    for (const change of this.evidence.takeChanges()) this.#judge(change);
+    if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
+  }
+
+  /** Steady times of the flows' ends; a clock that is far off is not believed. */
+  #placeInTime({ columns: { flowEndMilliseconds }, rowCount }: FlowBatch, arrival: Arrival | undefined): void {
+    const offsetMs = arrival?.offsetMs ?? 0;
+    for (let row = 0; row < rowCount; row++) this.#endMs[row] = (flowEndMilliseconds[row] as number) - offsetMs;
+    if (arrival === undefined) return;
+    const { steadyMs } = arrival;
+    const { clockSkewMs } = this.#parts.config.input;
+    for (let row = 0; row < rowCount; row++) {
+      // Also where the end is no number.
+      if (Math.abs((this.#endMs[row] as number) - steadyMs) <= clockSkewMs) continue;
+      this.#endMs[row] = steadyMs;
+      this.#misdatedCount++;
+    }
+  }
+
+  #noteIndicators(batch: FlowBatch): void {
+    if (this.#indicators.isEmpty) return;
+    const hits = this.#indicators.match(batch, { homes: this.#homes, endMs: this.#endMs },
+      (index) => this.evidence.homeName(index));
+    this.#parts.desk.noteHits(hits);
+    for (const { home } of hits) this.#changedHomes.add(home);
+  }
+
+  #judge(change: EvidenceChange): void {
+    const verdict = this.book.apply(change, () => this.#evidenceOf(change));
+    if (verdict === undefined) return;
+    this.#changedHomes.add(verdict.home);
+    this.#parts.onEvent({ name: 'verdict', verdict });
+  }
+
+  #evidenceOf(change: EvidenceChange): Evidence {
+    const evidence = this.evidence.evidenceOf(change, change.windowEndMs);
+    assertInvariant(evidence !== undefined, 'evidence grew that is not there');
+    return evidence;
+  }
+
+  /** What the second classifier says of the window that led to a verdict. */
+  secondOpinion(home: string, deviceModel: string): VerificationAnswer {
+    const verdict = this.book.find(home, deviceModel);
+    const second = this.#classifiers.find(({ stage, classifier }) =>
+      stage === 2 && classifier.deviceModel === deviceModel);
+    if (verdict?.evidence === undefined || second === undefined) return 'unsure';
+    const { presentScore, keepScore } = this.#parts.config.verdict;
+    const key = { home, deviceModel, classifier: second.digest };
+    const scores = [this.evidence.evidenceOf(key, verdict.evidence.windowEndMs), this.evidence.evidenceOf(key)]
+      .map((evidence) => evidence?.score ?? 0);
+    const score = Math.max(...scores);
+    if (score >= presentScore) return 'confirmed';
+    return score < keepScore ? 'refuted' : 'unsure';
+  }
+
+  /** Time goes by: verdicts expire, plans fall due, homes are given up. Call it every few seconds. */
+  tick(): void {
+    const nowMs = this.#parts.nowMs();
+    for (const verdict of this.book.expire(nowMs)) {
+      this.#changedHomes.add(verdict.home);
+      this.#parts.onEvent({ name: 'verdict', verdict });
+    }
+    if (nowMs >= this.#planDueMs || this.#stateFault !== undefined) this.planAll();
+    else if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
+  }
+
+  /** Plans for all homes: as time goes by, and after orders and opt-outs. */
+  planAll(): void {
+    this.#planDueMs = this.#parts.nowMs() + planEveryMs;
+    this.#settle(undefined);
+  }
+
+  /** Writes verdicts that changed and what is planned about these homes, together or not at all. */
+  #settle(homes: ReadonlySet<string> | undefined): void {
+    const { desk, onEvent } = this.#parts;
+    const nowMs = this.#parts.nowMs();
+    let planned: readonly PlannedAction[] = [];
+    const isWritten = this.#write(() => {
+      this.#saveVerdicts(nowMs);
+      planned = desk.plan(this.book, nowMs, homes);
+    });
+    if (!isWritten) return;
+    this.book.markSaved();
+    this.#changedHomes.clear();
+    for (const action of planned) onEvent({ name: 'planned', action });
+  }
+
+  #saveVerdicts(nowMs: number): void {
+    const { store } = this.#parts;
+    for (const { home, deviceModel, verdict } of this.book.unsaved()) {
+      if (verdict === undefined) store.dropVerdict(home, deviceModel);
+      else store.saveVerdict(verdict);
+      const snapshot = this.evidence.snapshot(home);
+      if (snapshot !== undefined) store.saveEvidence(home, snapshot, nowMs);
+    }
+  }
+
+  /** Writes all that changed, and drops what is too old. @returns whether it could be written */
+  checkpoint(): boolean {
+    const { store, config, desk, nowMs: readNow } = this.#parts;
+    const nowMs = readNow();
+    const idle = this.evidence.dropIdle(nowMs - config.retention.homesMs);
+    this.book.prune(nowMs - config.retention.verdictsMs);
+    const homes = this.evidence.takeDirtyHomes();
+    const isWritten = this.#write(() => {
+      this.#saveVerdicts(nowMs);
+      for (const home of homes) {
+        const snapshot = this.evidence.snapshot(home);
+        if (snapshot === undefined) store.dropEvidence(home);
+        else store.saveEvidence(home, snapshot, nowMs);
+      }
+      for (const home of idle) store.dropEvidence(home);
+      store.saveTime(this.#parts.saveTime());
+      desk.prune(this.book, nowMs);
+    });
+    if (isWritten) this.book.markSaved();
+    else for (const home of homes) this.evidence.markDirty(home);
+    return isWritten;
+  }
+
+  /** @returns false when the disk does not take it; said once, tried again with the next write */
+  #write(write: () => void): boolean {
+    const { store, onEvent } = this.#parts;
+    try {
+      store.transaction(write);
+    } catch (thrown) {
+      if (!(thrown instanceof EnvironmentError)) throw thrown;
+      if (this.#stateFault === undefined) onEvent({ name: 'state-unwritable', detail: thrown.message });
+      this.#stateFault = thrown.message;
+      return false;
+    }
+    if (this.#stateFault !== undefined) onEvent({ name: 'state-writable' });
+    this.#stateFault = undefined;
+    return true;
+  }
+
+  /** Erases a home everywhere. @returns false when nothing was known of it. @throws EnvironmentError  `disk` */
+  forget(home: string): boolean {
+    const { store, desk } = this.#parts;
+    const isKnown = this.evidence.forget(home);
+    this.#indicators.forget(home);
+    this.#changedHomes.delete(home);
+    const hadVerdicts = this.book.forget(home);
+    let hadActions = false;
+    store.transaction(() => {
+      store.forget(home);
+      hadActions = desk.forget(home, this.#parts.nowMs());
+    });
+    store.truncateJournal();
+    return isKnown || hadVerdicts || hadActions;
+  }
+
+  counts(): EngineCounts {
+    return {
+      flows: this.#flowCount, flowsMisdated: this.#misdatedCount, flowsAccepted: [...this.#accepted],
+      indicatorHits: this.#hitCount,
+    };
+  }
+}
+
+/** Between two looks at what is due: a notice that waits ten minutes may wait half a minute longer. */
+const planEveryMs = 30_000;

@@ -1,0 +1,4 @@
+/** The door of `apps/detector`: for the command alone. */
+export { configureDetect } from './command.ts';
+export type { DetectParts, FlowReceiver, ReplayPart, ReplayResult } from './flow-receiver.ts';
+export type { DetectorConfig } from './config/detector-config.ts';

@@ -1,0 +1,37 @@
+/**
+ * Pseudonyms: what homes and exporters are called in logs, metrics and messages. The same name always has the same one,
+ * and who does not hold the key can neither undo nor guess it (HMAC-SHA256, RFC 2104; a hash without a key would fall to
+ * trying all addresses).
+ */
+import { createHmac } from 'node:crypto';
+import { assertInvariant, type Pseudonym } from '#base';
+
+const keyBytesMin = 16;
+/** 48 bits: among 16,384 homes two are called the same once in two million keys. */
+const digits = 12;
+
+export class Pseudonyms {
+  readonly #key: Uint8Array;
+
+  /** @param key  at least 16 random bytes, of this detector alone */
+  constructor(key: Uint8Array) {
+    assertInvariant(key.length >= keyBytesMin, 'the key of pseudonyms is too short');
+    this.#key = key;
+  }
+
+  /** `h-3fa9…` */
+  ofHome(name: string): Pseudonym {
+    return this.#make('h', name);
+  }
+
+  /** `e-3fa9…` @param address  as text */
+  ofExporter(address: string): Pseudonym {
+    return this.#make('e', address);
+  }
+
+  #make(kind: 'h' | 'e', name: string): Pseudonym {
+    // The kind is in the text too: a home that is named like its exporter's address is not called like it.
+    const text = createHmac('sha256', this.#key).update(kind === 'h' ? name : `exporter ${name}`).digest('hex');
+    return `${kind}-${text.slice(0, digits)}` as Pseudonym;
+  }
+}

@@ -1,0 +1,32 @@
+/** A detector as a process: runs until a signal, ends in order, tells what went wrong. */
+import { describeError } from '#base';
+import type { DetectorConfig } from './config/detector-config.ts';
+import { DetectorService } from './detector-service.ts';
+import { createRoutes } from './routes.ts';
+
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs until SIGINT, SIGTERM or SIGHUP; a second one ends at once.
+ *
+ * @returns exit code: 0, or 70 after a bug of ours
+ * @throws OperatorError, EnvironmentError  it cannot start
+ */
+export async function runService(config: DetectorConfig): Promise<0 | 70> {
+  let end: (code: 0 | 70) => void = () => undefined;
+  const ended = new Promise<0 | 70>((resolve) => {
+    end = resolve;
+  });
+  const onSignal = (): void => end(0);
+  for (const signal of endingSignals) process.once(signal, onSignal);
+  const onBug = (thrown: unknown): void => {
+    const detail = thrown instanceof Error ? thrown.stack ?? thrown.message : describeError(thrown);
+    process.stderr.write(`natlens: this is a bug in natlens, please report it:\n${detail}\n`);
+    end(70);
+  };
+  const service = await DetectorService.start(config, { logStream: process.stderr, routes: createRoutes, onBug });
+  const code = await ended;
+  await service.stop();
+  for (const signal of endingSignals) process.off(signal, onSignal);
+  return code;
+}

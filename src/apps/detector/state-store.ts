@@ -1,0 +1,199 @@
+/**
+ * The detector's memory on disk: one SQLite file in the state folder, for evidence, verdicts, time and the key of
+ * pseudonyms; the outbox keeps its tables in the same file, so that a verdict and what is planned about it are written
+ * together or not at all.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describeError, EnvironmentError, OperatorError } from '#base';
+import { parseVerdict, type Verdict } from '#verdict';
+import { Pseudonyms } from './pseudonyms.ts';
+import type { SavedTime } from './steady-clock.ts';
+
+/** Rises with every change of the tables; a newer file is refused. */
+const schemaVersion = 1;
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS state_meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS state_homes (
+    home TEXT PRIMARY KEY, evidence BLOB NOT NULL, savedMs REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS state_verdicts (
+    home TEXT NOT NULL, deviceModel TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (home, deviceModel)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** File of the state within its folder. */
+export const stateFileName = 'detector.sqlite';
+
+export type StateStoreOptions = {
+  /** Pages that the file may have; tests fill a disk with it. */
+  readonly pagesMax?: number;
+};
+
+export class StateStore {
+  readonly db: DatabaseSync;
+  /** Rows that could not be read and were left out. */
+  damagedRows = 0;
+  /** The same as long as the state is kept. */
+  readonly pseudonyms: Pseudonyms;
+
+  /**
+   * Opens the state of a folder, which is made when there is none.
+   *
+   * @param folder  undefined: in memory, for replays
+   * @throws EnvironmentError  `disk`: it cannot be read or written, or is damaged
+   * @throws OperatorError     it was written by a newer version
+   */
+  static open(folder: string | undefined, options: StateStoreOptions = {}): StateStore {
+    if (folder === undefined) return new StateStore(new DatabaseSync(':memory:'), options);
+    const path = join(folder, stateFileName);
+    try {
+      if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const db = new DatabaseSync(path);
+      chmodSync(path, 0o600);
+      return new StateStore(db, options);
+    } catch (thrown) {
+      if (thrown instanceof OperatorError) throw thrown;
+      throw new EnvironmentError('disk', `The state ${path} cannot be used: ${describeError(thrown)}. If it is ` +
+        'damaged, move it away: the detector then begins anew, and may write to customers a second time.', thrown);
+    }
+  }
+
+  private constructor(db: DatabaseSync, { pagesMax }: StateStoreOptions) {
+    this.db = db;
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; ' +
+      'PRAGMA busy_timeout = 2000; PRAGMA wal_autocheckpoint = 200; PRAGMA cache_size = -512;');
+    if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
+    const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version > schemaVersion) {
+      throw new OperatorError('input-unreadable', `The state is of version ${version}, and this natlens knows ` +
+        `${schemaVersion}: install the newer natlens again, or move the state away.`);
+    }
+    db.exec(schema);
+    if (version !== schemaVersion) db.exec(`PRAGMA user_version = ${schemaVersion}`);
+    this.pseudonyms = new Pseudonyms(this.#takeKey());
+  }
+
+  /** Several writes together or not at all. @throws EnvironmentError  `disk`: nothing of it was written */
+  transaction(write: () => void): void {
+    try {
+      this.db.exec('SAVEPOINT natlens_state');
+      try {
+        write();
+        this.db.exec('RELEASE natlens_state');
+      } catch (thrown) {
+        this.#rollBack();
+        throw thrown;
+      }
+    } catch (thrown) {
+      if (isSqliteError(thrown)) {
+        throw new EnvironmentError('disk', `Writing the state failed: ${describeError(thrown)}.`, thrown);
+      }
+      throw thrown;
+    }
+  }
+
+  savedTime(): SavedTime | undefined {
+    const saved = this.#meta('time');
+    if (typeof saved !== 'string') return undefined;
+    const { steadyMs, offsetMs } = JSON.parse(saved) as SavedTime;
+    return { steadyMs, offsetMs };
+  }
+
+  saveTime(time: SavedTime): void {
+    this.#setMeta('time', JSON.stringify(time));
+  }
+
+  /** Evidence of all homes, as `EvidenceStore.snapshot` wrote it. */
+  *evidence(): Generator<{ home: string; evidence: Uint8Array }, void, void> {
+    for (const row of this.db.prepare('SELECT home, evidence FROM state_homes ORDER BY home').iterate()) {
+      yield row as unknown as { home: string; evidence: Uint8Array };
+    }
+  }
+
+  saveEvidence(home: string, evidence: Uint8Array, nowMs: number): void {
+    this.db.prepare('INSERT OR REPLACE INTO state_homes (home, evidence, savedMs) VALUES (?, ?, ?)')
+      .run(home, evidence, nowMs);
+  }
+
+  dropEvidence(home: string): void {
+    this.db.prepare('DELETE FROM state_homes WHERE home = ?').run(home);
+  }
+
+  verdicts(): Verdict[] {
+    const found: Verdict[] = [];
+    for (const row of this.db.prepare('SELECT verdict FROM state_verdicts ORDER BY home, deviceModel').iterate()) {
+      const verdict = parseVerdict((row as { verdict: string }).verdict);
+      if (typeof verdict === 'string') this.damagedRows++;
+      else found.push(verdict);
+    }
+    return found;
+  }
+
+  saveVerdict(verdict: Verdict): void {
+    this.db.prepare('INSERT OR REPLACE INTO state_verdicts (home, deviceModel, verdict) VALUES (?, ?, ?)')
+      .run(verdict.home, verdict.deviceModel, JSON.stringify(verdict));
+  }
+
+  dropVerdict(home: string, deviceModel: string): void {
+    this.db.prepare('DELETE FROM state_verdicts WHERE home = ? AND deviceModel = ?').run(home, deviceModel);
+  }
+
+  /** Erases what the detector knew of a home, in the file and in its journal. The outbox erases its own rows. */
+  forget(home: string): void {
+    this.dropEvidence(home);
+    this.db.prepare('DELETE FROM state_verdicts WHERE home = ?').run(home);
+  }
+
+  /** Leaves nothing of deleted rows in the journal. */
+  truncateJournal(): void {
+    this.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  #rollBack(): void {
+    try {
+      this.db.exec('ROLLBACK TO natlens_state; RELEASE natlens_state');
+    } catch {
+      // A full disk has ended the transaction already.
+    }
+  }
+
+  #takeKey(): Uint8Array {
+    const kept = this.#meta('pseudonymKey');
+    if (kept instanceof Uint8Array && kept.length === 32) return kept;
+    const key = randomBytes(32);
+    this.#setMeta('pseudonymKey', key);
+    return key;
+  }
+
+  #meta(key: string): unknown {
+    return this.db.prepare('SELECT value FROM state_meta WHERE key = ?').get(key)?.value;
+  }
+
+  #setMeta(key: string, value: string | Uint8Array): void {
+    this.db.prepare('INSERT OR REPLACE INTO state_meta (key, value) VALUES (?, ?)').run(key, value);
+  }
+}
+
+/** Did a detector ever run on a folder? */
+export function hasState(folder: string): boolean {
+  return existsSync(join(folder, stateFileName));
+}
+
+/** Bytes of the state on disk, journal included; 0 when there is none. */
+export function stateBytes(folder: string): number {
+  const sizeOf = (path: string): number => (existsSync(path) ? statSync(path).size : 0);
+  return ['', '-wal', '-shm'].reduce((sum, ending) => sum + sizeOf(join(folder, stateFileName + ending)), 0);
+}
+
+/** An error of SQLite, as `node:sqlite` throws it. */
+export function isSqliteError(thrown: unknown): boolean {
+  return thrown instanceof Error && (thrown as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR';
+}
