@@ -4,7 +4,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mappedWord, Random, systemClock } from '#base';
+import { formatIPv4, mappedWord, Random, systemClock } from '#base';
 import { UdpSender } from '#capture';
 import { copyRows, createFlowBatch, FlowEncoder, type FlowBatch } from '#flow';
 import type { Probe } from './detector-work.ts';
@@ -22,12 +22,10 @@ const tickMs = 10;
 /** Homes of the background are 10.1.x.y, those of probes 10.99.x.y. */
 const backgroundBase = 0x0a01_0000;
 const probeBase = 0x0a63_0000;
-const probeText = /\b10\.99\.(\d+)\.(\d+)\b/;
 
-/** Number of the probe whose home a text names, or undefined. */
-export function probeNamedIn(text: string): number | undefined {
-  const [, high, low] = probeText.exec(text) ?? [];
-  return high === undefined ? undefined : Number(high) * 256 + Number(low);
+/** Name of a probe's home: its address. */
+export function homeOfProbe(probe: number): string {
+  return formatIPv4(probeBase + probe);
 }
 
 export class DetectorLoad {
@@ -87,11 +85,6 @@ export class DetectorLoad {
     this.probeSentMs.push(systemClock.monotonicMs());
     await this.#flush();
     return rows.length;
-  }
-
-  /** Device model that a probe shows. */
-  modelOf(probe: number): string {
-    return (this.#probes[probe % this.#probes.length] as Probe).deviceModel;
   }
 
   async end(): Promise<void> {

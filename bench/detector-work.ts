@@ -1,6 +1,7 @@
 /**
- * What the detector's benchmark works with, all of it from one seed: classifiers of a hundred units of the simulated
- * lab, a pool of flows of other units, and probes, sets of flows that make a verdict in whatever home they are seen.
+ * What the detector's benchmark works with, all of it from one seed: classifiers of a hundred device models (those of
+ * the simulated lab, and variations of them with other ports and sizes), a pool of flows of other units and of
+ * computers, and probes, sets of flows that make a verdict in whatever home they are seen.
  */
 import { addressWords, parseMac } from '#base';
 import { fitClassifier, TrainingFlows } from '#classifier/train';
@@ -46,25 +47,27 @@ export type DetectorWork = {
 export function makeDetectorWork(seed: number, scoredRows: number, say: (line: string) => void): DetectorWork {
   const iot = labDeviceModels.filter((name) => !isHost(name));
   const dictionaries = createDictionaries();
-  say(`simulating ${classifierCount} units to train on`);
+  say(`simulating ${classifierCount} device models to train on`);
   const units = Array.from({ length: classifierCount }, (_, i) => iot[i % iot.length] as string);
   const training = meterLab({ seed, days: 10, scale: 0.06, units }, dictionaries);
-  say('simulating the lab whose flows are sent');
-  const pool = meterLab({ seed: seed + 1, days: 5, scale: 0.06 }, dictionaries);
+  say('simulating the units whose flows are sent');
+  const pool = joinFlows([
+    meterLab({ seed: seed + 1, days: 3, scale: 0.06, units }, dictionaries),
+    meterLab({ seed: seed + 2, days: 5, scale: 0.06, units: labDeviceModels.filter(isHost) }, dictionaries),
+  ]);
   const catalog = findCatalog('portable', 1);
   if (catalog === undefined) throw new Error('there is no catalog portable');
   say(`fitting ${classifierCount} classifiers`);
   const scored = featuresOf(catalog, pool, Array.from({ length: scoredRows },
     (_, i) => Math.floor(i * pool.rowCount / scoredRows)));
-  const fitted = [...Map.groupBy(rowNumbers(training), (row) => training.columns.device[row])].map(([, rows], i) => {
+  const fitted = [...Map.groupBy(rowNumbers(training), (row) => training.columns.device[row])].map(([, rows]) => {
     const deviceModel = training.dictionaries.device_model.decode(
       training.columns.device_model[rows[0] as number] as number);
     const flows = new TrainingFlows(catalog, { deviceModel });
     flows.add(pickRows(training, rows));
     const split = flows.split();
-    // Each unit stands for a device model of its own.
     const { classifier } = fitClassifier(split, {
-      deviceModel: `${deviceModel}_${i}`, needs, algorithm: 'chow-liu-tree', seed, natlensVersion: '0.0.0',
+      deviceModel, needs, algorithm: 'chow-liu-tree', seed, natlensVersion: '0.0.0',
     });
     return { classifier, peer: expandForPeer(classifier, split.training.matrix, scored) };
   });
@@ -73,27 +76,53 @@ export function makeDetectorWork(seed: number, scoredRows: number, say: (line: s
   return { classifiers, pool, probes: findProbes(classifiers, pool), peer: fitted.map(({ peer }) => peer) };
 }
 
-/** Flows of a simulated lab to global addresses, named, with labels. */
+/**
+ * Flows of a simulated lab to global addresses, named, with labels. Where a device model has several units, each
+ * further one stands for another model that talks to other ports, and more.
+ */
 function meterLab(options: LabOptions, dictionaries: Dictionaries): FlowBatch {
   const lab = simulateLab(options);
-  const byMac = new Map(lab.devices.map((device) => [(parseMac(device.mac) ?? []).join(), device]));
+  const byMac = new Map(lab.devices.map((device, i) => {
+    const variation = lab.devices.slice(0, i).filter(({ deviceModel }) => deviceModel === device.deviceModel).length;
+    return [(parseMac(device.mac) ?? []).join(), { ...device, variation }];
+  }));
   const pieces: FlowBatch[] = [];
-  const namer = createPrefixNamer((named) => {
-    const piece = createFlowBatch(named.rowCount, dictionaries);
-    for (let row = 0; row < named.rowCount; row++) {
-      const { sourceMacAddress: mac, destinationAddress } = named.columns;
+  const namer = createPrefixNamer((named) => pieces.push(pickRows(named, rowNumbers(named))));
+  const meter = new Meter({}, (made) => {
+    const kept = createFlowBatch(made.rowCount, dictionaries);
+    for (let row = 0; row < made.rowCount; row++) {
+      const { sourceMacAddress: mac, destinationAddress } = made.columns;
       const device = byMac.get([mac[row * 2], mac[row * 2 + 1]].join());
       if (device === undefined || !isGlobalUnicast(destinationAddress, row * addressWords)) continue;
-      copyRows(named, row, row + 1, piece);
-      piece.columns.device[piece.rowCount - 1] = dictionaries.device.encode(device.deviceName);
-      piece.columns.device_model[piece.rowCount - 1] = dictionaries.device_model.encode(device.deviceModel);
+      copyRows(made, row, row + 1, kept);
+      varyRow(kept, kept.rowCount - 1, device.variation);
+      kept.columns.device[kept.rowCount - 1] = dictionaries.device.encode(device.deviceName);
+      kept.columns.device_model[kept.rowCount - 1] =
+        dictionaries.device_model.encode(`${device.deviceModel}_${device.variation}`);
     }
-    pieces.push(piece);
-  });
-  const meter = new Meter({}, (made) => namer.name(made), { dictionaries });
+    namer.name(kept);
+  }, { dictionaries });
   for (const packets of batchPackets(lab)) meter.add(packets);
   meter.end();
-  const flows = createFlowBatch(pieces.reduce((sum, { rowCount }) => sum + rowCount, 0), dictionaries);
+  return joinFlows(pieces);
+}
+
+/**
+ * Other ports, so other services to the namer, and other sizes. DNS and time move with the rest: otherwise every flow
+ * to them would be evidence of a dozen device models, and the bench would measure their verdicts.
+ */
+function varyRow({ columns }: FlowBatch, row: number, variation: number): void {
+  if (variation === 0) return;
+  columns.destinationTransportPort[row] = (columns.destinationTransportPort[row] as number) + 11 * variation;
+  for (const name of ['initiatorOctets', 'responderOctets'] as const) {
+    columns[name][row] = Math.floor((columns[name][row] as number) * (1 + variation / 3));
+  }
+}
+
+/** @param pieces  at least one; all share their dictionaries */
+function joinFlows(pieces: readonly FlowBatch[]): FlowBatch {
+  const rowCount = pieces.reduce((sum, piece) => sum + piece.rowCount, 0);
+  const flows = createFlowBatch(rowCount, (pieces[0] as FlowBatch).dictionaries);
   for (const piece of pieces) copyRows(piece, 0, piece.rowCount, flows);
   return flows;
 }

@@ -1,6 +1,6 @@
 /**
  * The detector as it is shipped, one file on Node, with a hundred classifiers and 1,000 flows a second over UDP:
- * memory, processor, and how long a verdict takes from the flow to the message that tells of it. Beside it
+ * memory, processor, and how long a verdict takes from the flow until it is in the state on disk. Beside it
  * scikit-learn, which scores the same flows one by one with a hundred isolation forests. `-- detector --minutes 10` is
  * the long run; `--bundle FILE` measures another bundle.
  */
@@ -15,9 +15,10 @@ import { systemClock } from '#base';
 import { writeClassifier } from '#classifier/artifact';
 import { bundleDetector } from '../deploy/detector-bundle.ts';
 import { type Bench, type BenchResult, compareRates, type Comparison } from './bench.ts';
-import { DetectorLoad, probeNamedIn } from './detector-load.ts';
+import { DetectorLoad } from './detector-load.ts';
 import { classifierCount, makeDetectorWork, type DetectorWork } from './detector-work.ts';
 import { ProcessWatch, quantile, readResident, slopeOfLastHalf } from './process-watch.ts';
+import { VerdictWatch } from './verdict-watch.ts';
 
 const bench = 'detector';
 const flowsPerSecond = 1_000;
@@ -108,13 +109,7 @@ async function runDetector(folder: string, work: DetectorWork, minutes: number):
   for (const [i, classifier] of work.classifiers.entries()) {
     writeFileSync(join(classifierFolder, `${i}.nlc`), writeClassifier(classifier));
   }
-  // Verdicts are seen where an operator sees them: as messages of the outbox, which names the home when it is told to.
-  const told = new Map<number, number>();
   const receiver = await bindSocket();
-  receiver.on('message', (message) => {
-    const probe = probeNamedIn(message.toString('latin1'));
-    if (probe !== undefined && !told.has(probe)) told.set(probe, systemClock.monotonicMs());
-  });
   const port = await freePort();
   writeFileSync(join(folder, 'detector.toml'), configText({ folder, port, syslogPort: receiver.address().port }));
   const load = await DetectorLoad.open(work.pool, work.probes, { port, flowsPerSecond, homes, seed });
@@ -123,14 +118,16 @@ async function runDetector(folder: string, work: DetectorWork, minutes: number):
     [...nodeOptions, join(folder, 'natlens-detector.mjs'), join(folder, 'detector.toml')],
     { stdio: ['ignore', 'inherit', 'pipe'] });
   const lines = listen(child);
+  let verdicts: VerdictWatch | undefined;
   try {
-    await lines.until(/"event":"(?:ready|listening|started)"/, readyMs);
+    await lines.until(/"event":"started"/, readyMs);
+    verdicts = new VerdictWatch(join(folder, 'state', 'detector.sqlite'), load);
     await load.sendProbe();
-    while (!told.has(0)) {
+    while (!verdicts.seenMs.has(0)) {
       if (systemClock.monotonicMs() - startMs > readyMs) throw new Error(`no first verdict:\n${lines.text()}`);
       await sleep(1);
     }
-    const firstVerdictMs = (told.get(0) as number) - startMs;
+    const firstVerdictMs = (verdicts.seenMs.get(0) as number) - startMs;
     const watch = new ProcessWatch(child.pid as number);
     const [cpuBefore, flowsBefore, wallBefore] = [watch.cpuSeconds(), load.flows, systemClock.monotonicMs()];
     await load.run(minutes * 60_000, probes / (minutes * 60));
@@ -148,10 +145,11 @@ async function runDetector(folder: string, work: DetectorWork, minutes: number):
       residentMax: Math.max(...watch.memory.map(({ residentBytes }) => residentBytes)),
       probesSent: load.probeSentMs.length, homesSeen: homes + load.probeSentMs.length,
       // The first one is a start, and told by itself.
-      latenciesMs: [...told].filter(([probe]) => probe > 0)
-        .map(([probe, toldMs]) => toldMs - (load.probeSentMs[probe] as number)),
+      latenciesMs: [...verdicts.seenMs].filter(([probe]) => probe > 0)
+        .map(([probe, seenMs]) => seenMs - (load.probeSentMs[probe] as number)),
     };
   } finally {
+    verdicts?.end();
     child.kill('SIGTERM');
     receiver.close();
   }
@@ -168,7 +166,7 @@ function describe(ours: DetectorRun, bundleBytes: number): string[] {
       `${(Math.abs(ours.slopePerMinute) / mebibyte).toFixed(3)} MiB a minute, with ${ours.homesSeen} homes ` +
       'at the end.',
     `Processor: ${(ours.cpuShare * 100).toFixed(1)} % of one core.`,
-    `Verdicts: ${latenciesMs.length} of ${probesSent - 1} probes; from the flow to the message p50 ` +
+    `Verdicts: ${latenciesMs.length} of ${probesSent - 1} probes; from the flow to the verdict on disk p50 ` +
       `${quantile(latenciesMs, 0.5).toFixed(0)} ms, p99 ${quantile(latenciesMs, 0.99).toFixed(0)} ms, at most ` +
       `${Math.max(...latenciesMs).toFixed(0)} ms. From the start of the process to the first: ` +
       `${ours.firstVerdictMs.toFixed(0)} ms.`,

@@ -1,7 +1,8 @@
 /**
- * The log: one JSON object a line, with a time, a level, an event and fields. Made so that nothing private gets into it by
- * accident: a field takes numbers, literals and branded texts only, never a plain `string`; homes come as pseudonyms, and
- * texts from elsewhere lose their addresses. Sampled by event, so that a flood of one kind fills no disk.
+ * The log: one JSON object a line, with a time, a level, an event and fields. Made so that nothing private gets into it
+ * by accident: a field takes numbers, literals and branded texts only, never a plain `string`; homes come as
+ * pseudonyms, and texts from elsewhere lose their addresses. Sampled by event, so that a flood of one kind fills no
+ * disk.
  */
 import { InvariantError } from './errors.ts';
 import { limits } from './limits.ts';

@@ -23,3 +23,6 @@ export type { TwinMatcherOptions } from './label/twin-matcher.ts';
 export { describeDataset, type DatasetDescription } from './dataset/describe-dataset.ts';
 export { formatCard, renderCard } from './dataset/render-card.ts';
 export { queryDataset, type QueryAnswer } from './dataset/query-dataset.ts';
+export {
+  HomeFlows, type HomeEvidenceOptions, type HomeFlowCounts, type HomeVerdict,
+} from './evaluate/home-evidence.ts';

@@ -48,7 +48,7 @@ export function hostileActions(action: PlannedAction): PlannedAction[] {
   ]);
 }
 
-const statuses: readonly string[] = ['done', 'retry', 'failed', 'uncertain'];
+const statuses: ReadonlySet<string> = new Set(['done', 'retry', 'failed', 'uncertain']);
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
@@ -63,7 +63,7 @@ async function execute(world: ExecutorWorld, action: PlannedAction, signal?: Abo
   const outcome = await world.executor.execute(action, {
     markCommitting: () => undefined, signal: signal ?? new AbortController().signal, wallMs: () => action.plannedMs,
   });
-  assert.ok(statuses.includes(outcome.status), JSON.stringify(outcome));
+  assert.ok(statuses.has(outcome.status), JSON.stringify(outcome));
   assert.equal(typeof outcome.detail, 'string');
   return outcome;
 }

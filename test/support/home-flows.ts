@@ -1,4 +1,4 @@
-/** Flows of homes with what classifiers make of them, for tests of evidence: few tokens, few buckets, so that all meet. */
+/** Flows of homes with what classifiers make of them, for tests of evidence: few tokens and buckets, so all meet. */
 import fc from 'fast-check';
 import { mappedWord } from '#base';
 import { EvidenceStore, type EvidenceRows } from '#evidence';

@@ -63,7 +63,7 @@ function serve(socket: Socket, { script, shared, bodyEnd }: Task): void {
         const answer = script.data ?? '354 go on';
         isMessage = answer.startsWith('354');
         reply(answer);
-      } else reply(line.startsWith('QUIT') ? '221 bye' : '250 OK');
+      } else reply(line.startsWith('QUIT') ? '221 bye' : '502 not known');
     }
   });
   reply(script.greeting ?? '220 test ESMTP');

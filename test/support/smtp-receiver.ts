@@ -1,4 +1,6 @@
-/** A real SMTP server of a test (smtp-server) on this machine, which keeps what it takes and can go away and come back. */
+/**
+ * A real SMTP server of a test (smtp-server) on this machine, which keeps what it takes and can go away and come back.
+ */
 import type { AddressInfo } from 'node:net';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 

@@ -121,6 +121,16 @@ class Client {
   }
 }
 
+/** Ends a program and all that it started, and waits for its end. */
+export async function endGroup(child: ChildProcess): Promise<void> {
+  try {
+    process.kill(-(child.pid as number), 'SIGKILL');
+  } catch {
+    // Nothing of the group is left.
+  }
+  await ended(child);
+}
+
 /** Namespaces of one test; `close` removes them and ends what runs in them. */
 export class DetectorNetwork {
   readonly #folder: string;
@@ -196,10 +206,10 @@ export class DetectorNetwork {
     return this.#name + part;
   }
 
-  /** Starts a program in a namespace. */
+  /** Starts a program in a namespace, with a group of its own: pmacctd leaves its plug-in behind. */
   start(part: string, words: readonly string[], environment: NodeJS.ProcessEnv = process.env): ChildProcess {
     const child = spawn('ip', ['netns', 'exec', this.space(part), ...words],
-      { stdio: ['pipe', 'pipe', 'pipe'], env: environment });
+      { stdio: ['pipe', 'pipe', 'pipe'], env: environment, detached: true });
     this.#children.push(child);
     return child;
   }
@@ -228,8 +238,7 @@ export class DetectorNetwork {
   }
 
   async close(): Promise<void> {
-    for (const child of this.#children) child.kill('SIGKILL');
-    await Promise.all(this.#children.map(ended));
+    await Promise.all(this.#children.map(endGroup));
     for (const part of ['p', 's', ...homeLetters.flatMap((letter) => [`r${letter}`, `c${letter}`])]) {
       spawnSync('ip', ['netns', 'del', this.space(part)]);
     }

@@ -1,6 +1,6 @@
 /**
- * The pace of a replay: flows are handed on when as much time has gone by as between their ends, or so many times faster.
- * Flows that end before one that was handed on already follow at once, in the order of the file.
+ * The pace of a replay: flows are handed on when as much time has gone by as between their ends, or so many times
+ * faster. Flows that end before one that was handed on already follow at once, in the order of the file.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { systemClock, type Clock } from '#base';

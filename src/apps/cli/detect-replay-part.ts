@@ -1,6 +1,6 @@
 /**
- * `--replay` and the options that go with it. What reads files is loaded when a replay is asked for: a detector that runs
- * live from the same command does without.
+ * `--replay` and the options that go with it. What reads files is loaded when a replay is asked for: a detector that
+ * runs live from the same command does without.
  */
 import type { Command } from 'commander';
 import { OperatorError } from '#base';

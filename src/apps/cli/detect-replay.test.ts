@@ -133,7 +133,8 @@ test('flows made otherwise are refused, with what differs and what takes them as
   const file = await writeFlows(join(folder, 'slow.parquet'), batchOf(makeFlows(3, 1)),
     { ...madeByNatlens, activeTimeoutMs: 1_800_000, idleTimeoutMs: 15_000 });
   const seen = look();
-  await assert.rejects(runReplay(config, options([file]), seen.open), (error: Error) => error instanceof OperatorError &&
+  await assert.rejects(runReplay(config, options([file]), seen.open), (error: Error) =>
+    error instanceof OperatorError &&
     /made as 1800\/15\/prefix, and the config says 120\/60\/prefix.*--made-as 1800\/15\/prefix/.test(error.message));
   assert.deepEqual(seen.ends, ['abandon']);
   const oneWay = await writeFlows(join(folder, 'one-way.parquet'), batchOf(makeFlows(3, 1)),
@@ -148,8 +149,8 @@ test('--made-as changes the config that the detector works under, and keeps the 
   const file = await writeFlows(join(folder, 'slow.parquet'), batchOf(makeFlows(3, 1)), stated);
   const seen = look();
   await runReplay(config, options([file], { madeAs: stated }), seen.open);
-  const [used] = seen.configs;
-  assert.deepEqual([used?.input.activeTimeoutMs, used?.input.idleTimeoutMs, used?.input.l7], [1_800_000, 15_000, 'ndpi']);
+  const { activeTimeoutMs, idleTimeoutMs, l7 } = (seen.configs[0] as DetectorConfig).input;
+  assert.deepEqual([activeTimeoutMs, idleTimeoutMs, l7], [1_800_000, 15_000, 'ndpi']);
   assert.ok(seen.names.has('MQTT.Cloud'));
 });
 
@@ -172,15 +173,17 @@ test('what cannot be read is told, and the receiver let go', async (t) => {
 
 test('--speed: max, real, or a number', () => {
   assert.deepEqual(['max', 'real', '60', '0.5'].map(parseSpeed), [Infinity, 1, 60, 0.5]);
-  for (const text of ['', '0', '-1', 'fast', 'Infinity', '1e9', 'NaN']) assert.throws(() => parseSpeed(text), OperatorError);
+  for (const text of ['', '0', '-1', 'fast', 'Infinity', '1e9', 'NaN']) {
+    assert.throws(() => parseSpeed(text), OperatorError, text);
+  }
 });
 
 test('the options as they are typed come out as the replay takes them', async () => {
   const command = new Command();
   replayPart.addOptions(command);
   command.argument('[config]');
-  await command.parseAsync(['detector.toml', '--replay', 'a.pcap', 'b.pcap', '--speed', 'real', '--made-as', '60/30/none'],
-    { from: 'user' });
+  const typed = 'detector.toml --replay a.pcap b.pcap --speed real --made-as 60/30/none';
+  await command.parseAsync(typed.split(' '), { from: 'user' });
   const { madeAs, ...rest } = command.opts<ReplayOptions>();
   assert.deepEqual([rest, madeAs?.idleTimeoutMs], [{ replay: ['a.pcap', 'b.pcap'], speed: 1 }, 30_000]);
   assert.match(command.helpInformation(), /--speed[^]*default: max/);
@@ -222,7 +225,8 @@ test('flows that come slower than their own time are not handed on in a rush of 
 });
 
 test('the result for people: verdicts, what accepted how much, what was refused', () => {
-  const run = { summary: { seconds: 1.5, problems: [{ input: 'a.pcap', detail: 'The file is cut.' }] } } as unknown as FlowsRun;
+  const problems = [{ input: 'a.pcap', detail: 'The file is cut.' }];
+  const run = { summary: { seconds: 1.5, problems } } as unknown as FlowsRun;
   const firstFlowMs = Date.UTC(2026, 0, 2, 3, 4, 5);
   const verdict = {
     home: 'home-1', deviceModel: 'webcam.D_Link.DCS_933L', classifier: 'ab', state: 'present', episode: 1,

@@ -4,7 +4,7 @@
  */
 import { formatCount, formatDuration, formatTable, OperatorError } from '#base';
 import type { DetectorConfig, FlowReceiver, ReplayResult } from '#detector';
-import type { FlowBatch, FlowSetInfo } from '#flow';
+import { meterDefaults, type FlowBatch, type FlowSetInfo } from '#flow';
 import type { FlowSink } from '#flow/files';
 import { ReplayPace, type ReplayPaceOptions } from './detect-replay-pace.ts';
 import type { FlowsOptions } from './flows-command.ts';
@@ -66,7 +66,9 @@ function restate(config: DetectorConfig, { l7Source, activeTimeoutMs, idleTimeou
 
 function readingOptions({ input, homes }: DetectorConfig, options: ReplayOptions, isPaced: boolean): FlowsOptions {
   return {
-    active: input.activeTimeoutMs / 1_000, idle: input.idleTimeoutMs / 1_000, home: homes.inside,
+    // 0 is not known: what is metered with other timeouts does not pass for it then.
+    active: (input.activeTimeoutMs || meterDefaults.activeTimeoutMs) / 1_000,
+    idle: (input.idleTimeoutMs || meterDefaults.idleTimeoutMs) / 1_000, home: homes.inside,
     // Where it is stated how the flows were named, their names stay.
     ...(options.madeAs === undefined && { l7: input.l7 }),
     exports: options.exports === true, exportPort: input.listen.map(({ port }) => port).filter((port) => port > 0),
@@ -91,8 +93,8 @@ function findMismatch(
   const found = describeMaking({ ...info, l7Source });
   const wanted = describeMaking({ ...input, l7Source: input.l7 });
   if (found === wanted) return undefined;
-  return `The flows are made as ${found}, and the config says ${wanted} (active and idle timeout, names): classifiers ` +
-    `for one do not fit the other. --made-as ${found} takes them as they are, with classifiers that fit.`;
+  return `The flows are made as ${found}, and the config says ${wanted} (active and idle timeout, names): ` +
+    `classifiers for one do not fit the other. --made-as ${found} takes them as they are, with classifiers that fit.`;
 }
 
 /** As `--made-as` has it. */
@@ -105,7 +107,7 @@ function describeMaking({ activeTimeoutMs, idleTimeoutMs, l7Source }:
 function findUnnamed({ summary }: FlowsRun, { input }: DetectorConfig): string | undefined {
   if (input.l7 !== 'exporter' || summary.meteredPackets === 0) return undefined;
   return 'The config takes names from exporters, and the packets of captures have none: --exports decodes captures of ' +
-    `exports, --made-as ${input.activeTimeoutMs / 1_000}/${input.idleTimeoutMs / 1_000}/prefix names packets by prefix.`;
+    `exports, --made-as ${describeMaking({ ...input, l7Source: 'prefix' })} names packets by prefix.`;
 }
 
 /** Hands flows on at the pace of the replay. */

@@ -31,6 +31,10 @@ const verbs: readonly {
     load: async () => (await import('./lab-report-command.ts')).configureLabReport,
   },
   {
+    name: 'evidence', summary: 'say what the flows of a home speak for',
+    load: async () => (await import('./lab-evidence-command.ts')).configureLabEvidence,
+  },
+  {
     name: 'nat', summary: 'merge captures of devices into one home behind a NAT',
     load: async () => (await import('./lab-nat-command.ts')).configureLabNat,
   },

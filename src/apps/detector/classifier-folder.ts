@@ -1,7 +1,7 @@
 /**
  * The classifiers of a detector: `.nlc` files of its folder, and of the folder of second opinions. Looked at again when
- * the system tells of a change, and now and then; a file that is bad, or only half there, is refused while the others go
- * on, and the last good classifier of a file stays until the file is gone or good again.
+ * the system tells of a change, and now and then; a file that is bad, or only half there, is refused while the others
+ * go on, and the last good classifier of a file stays until the file is gone or good again.
  */
 import { type BigIntStats, watch, type FSWatcher } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
@@ -68,11 +68,14 @@ export type ClassifierFolderOptions = {
   readonly fileBytesMax: number;
   /** Of all classifiers together. */
   readonly bytesMax: number;
+  /** What changes when a file does, as far as the system tells; tests have a clock that stands still. */
+  readonly markOf: (found: BigIntStats) => string;
 };
 
 export const classifierFolderDefaults: Omit<ClassifierFolderOptions, 'folders' | 'flows'> = {
   allowUnfit: false, filesMax: limits.detectorClassifiersMax, fileBytesMax: limits.artifactBytesMax,
   bytesMax: limits.classifierFolderBytesMax,
+  markOf: ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(' '),
 };
 
 /** What a detector's config says of its flows. */
@@ -218,7 +221,7 @@ export class ClassifierFolder {
     const before = this.#known.get(file);
     const found = await statFile(file);
     if (found === undefined) return undefined;
-    const mark = typeof found === 'string' ? found : markOf(found);
+    const mark = typeof found === 'string' ? found : this.#options.markOf(found);
     const looks = before?.mark === mark ? before.looks + 1 : 1;
     // Whether there is room is another question at each look.
     if (before !== undefined && looks > 2 && before.fault?.code !== 'too-large') return before;
@@ -304,10 +307,6 @@ async function statFile(file: string): Promise<BigIntStats | string | undefined>
   } catch (thrown) {
     return (thrown as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : describeError(thrown);
   }
-}
-
-function markOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
 /** At most the bytes that a file was found to have: one that grows meanwhile is seen to be cut or of another size. */

@@ -17,10 +17,10 @@ function formatHead({ name, versions, uptimeMs, isDryRun, memory, cpuSeconds, st
   DetectorStatus): string {
   const dry = isDryRun ? ', DRY RUN: actions are planned and audited, none is executed' : '';
   const written = checkpointAgeMs === null ? 'not yet written' : `written ${formatDuration(checkpointAgeMs)} ago`;
-  const steps = clock.steps === 0 ? '' : `; the clock stepped ${formatCount(clock.steps)} times`;
+  const steps = clock.steps === 0 ? '' : `; steps of the clock: ${formatCount(clock.steps)}`;
   return `Detector ${name}, natlens ${versions.natlens} on Node ${versions.node}${dry}\n` +
-    `up ${formatSpan(uptimeMs)}, ${formatBytes(memory.residentBytes)} resident, ${formatSpan(cpuSeconds * 1_000)} of CPU, ` +
-    `state of ${formatBytes(stateBytes)} ${written}${steps}`;
+    `up ${formatSpan(uptimeMs)}, ${formatBytes(memory.residentBytes)} resident, ` +
+    `${formatSpan(cpuSeconds * 1_000)} of CPU, state of ${formatBytes(stateBytes)} ${written}${steps}`;
 }
 
 function formatHealth({ health }: DetectorStatus): string {
@@ -65,12 +65,12 @@ function formatExporters({ input }: DetectorStatus): string {
 }
 
 function formatClassifiers({ classifiers: { active, refused } }: DetectorStatus): string {
-  const rows = [
-    ...active.map(({ deviceModel, file, classifier, stage }) =>
-      [deviceModel, file, classifier.slice(0, 12), stage === 1 ? 'decides' : 'second opinion']),
-    ...refused.map(({ file, code, detail }) => ['', file, '', `REFUSED (${code}): ${detail}`]),
-  ];
-  return rows.length === 0 ? 'no classifiers' : formatTable(['device model', 'file', 'digest', ''], rows);
+  const rows = active.map(({ deviceModel, file, classifier, stage }) =>
+    [deviceModel, file, classifier.slice(0, 12), stage === 1 ? 'decides' : 'second opinion']);
+  return [
+    rows.length === 0 ? 'no classifier is active' : formatTable(['device model', 'file', 'digest', ''], rows),
+    ...refused.map(({ file, code, detail }) => `REFUSED ${file} (${code}): ${detail}`),
+  ].join('\n');
 }
 
 function formatFindings({ homes, verdicts, evidence, actions }: DetectorStatus): string {

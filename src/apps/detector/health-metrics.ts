@@ -54,7 +54,8 @@ export const metricDefinitions: readonly MetricDefinition[] = [
   counter('udp_datagrams_total', 'Datagrams of allowed exporters', ({ input }) => input.udp.datagrams),
   counter('udp_bytes_total', 'Bytes of these', ({ input }) => input.udp.bytes),
   counter('udp_foreign_datagrams_total', 'Datagrams of others, not decoded', ({ input }) => input.udp.foreignDatagrams),
-  counter('udp_kernel_drops_total', 'Datagrams that found the receive buffer full', ({ input }) => input.udp.kernelDrops),
+  counter('udp_kernel_drops_total', 'Datagrams that found the receive buffer full', ({ input }) =>
+    input.udp.kernelDrops),
   counter('udp_socket_errors_total', 'Errors of sockets', ({ input }) => input.udp.socketErrors),
   gauge('udp_receive_buffer_bytes', 'Smallest receive buffer that the kernel granted', ({ input }) =>
     (input.udp.sockets.length === 0 ? null
@@ -105,7 +106,8 @@ export const metricDefinitions: readonly MetricDefinition[] = [
   gauge('evidence', 'What the evidence counts', ({ evidence }) => byName(evidence, 'what'), 'what'),
   gauge('verdicts', 'Verdicts by state', ({ verdicts }) => byName(verdicts, 'state'), 'state'),
   gauge('actions', 'Actions by state of the outbox', ({ actions }) => byName(actions.outbox, 'state'), 'state'),
-  counter('withheld_total', 'Actions not taken, by reason', ({ actions }) => byName(actions.withheld, 'reason'), 'reason'),
+  counter('withheld_total', 'Actions not taken, by reason', ({ actions }) => byName(actions.withheld, 'reason'),
+    'reason'),
 
   counter('clock_steps_total', 'Steps of the wall clock', ({ clock }) => clock.steps),
   gauge('checkpoint_age_seconds', 'Time since state was written', ({ checkpointAgeMs }) =>

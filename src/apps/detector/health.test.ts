@@ -1,6 +1,7 @@
 /** The health endpoint over loopback, the metrics in it, and the status as people see it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { EnvironmentError } from '#base';
@@ -88,11 +89,23 @@ test('names are as Prometheus wants them: counters end in _total, gauges do not,
   }
 });
 
+test('every metric is on the page, with its labels and its meaning', () => {
+  const page = readFileSync(new URL('../../../docs/commands/detect.md', import.meta.url), 'utf8');
+  for (const { name, labels, help } of metricDefinitions) {
+    const row = `| \`${name}\` | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`;
+    assert.ok(page.includes(row), row);
+  }
+  for (const [name] of page.matchAll(/^\| `natlens_\w+`/gm)) {
+    assert.ok(metricDefinitions.some((metric) => name === `| \`${metric.name}\``), name);
+  }
+});
+
 test('/healthz says ok or what is wrong', async (t) => {
   let { health } = sampleStatus;
   const { url } = await open(t, () => ({ ...sampleStatus, health }));
   const degraded = await fetch(`${url}/healthz?verbose`);
-  assert.deepEqual([degraded.status, await degraded.json()], [503, { status: 'degraded', reasons: sampleStatus.health }]);
+  assert.deepEqual([degraded.status, await degraded.json()],
+    [503, { status: 'degraded', reasons: sampleStatus.health }]);
   health = [];
   const ok = await fetch(`${url}/healthz`);
   assert.deepEqual([ok.status, await ok.json()], [200, { status: 'ok', reasons: [] }]);
@@ -155,14 +168,14 @@ test('exporters go by pseudonyms that only the key makes', () => {
 test('the status as people see it', () => {
   const text = formatStatus(sampleStatus);
   for (const part of ['DRY RUN', 'NOT HEALTHY', 'classifier-refused: One classifier', '0.0.0.0:2055, [::]:2055',
-    'rejected 6 cut-set', sampleAddress, 'e-0123456789ab', '17 packets', 'REFUSED (artifact-damaged)', '2 present',
-    '3 dry-run', '3 days 5 h', 'the clock stepped 1 times']) assert.ok(text.includes(part), `${part} in\n${text}`);
+    'rejected 6 cut-set', sampleAddress, 'e-0123456789ab', '17 packets', 'REFUSED old.nlc (artifact-damaged)',
+    '2 present', '3 dry-run', '3 days 5 h', 'steps of the clock: 1']) assert.ok(text.includes(part), `${part} in\n${text}`);
   const { input, ...rest } = sampleStatus;
   const quiet = formatStatus({
     ...rest, isDryRun: false, health: [], classifiers: { active: [], refused: [] },
     input: { ...input, exporters: [], udp: { ...input.udp, kernelDrops: undefined } },
   });
-  assert.ok(quiet.includes('healthy') && quiet.includes('no classifiers') && !quiet.includes('DRY RUN'));
+  assert.ok(quiet.includes('healthy') && quiet.includes('no classifier is active') && !quiet.includes('DRY RUN'));
   assert.match(quiet, /dropped by the kernel +- +not known/);
   assert.ok(text.split('\n').every((line) => line.length <= 140), text);
 });

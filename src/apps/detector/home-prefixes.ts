@@ -1,4 +1,6 @@
-/** Which home an address belongs to, by the longest prefix that a home of the config has it in. A pure look-up table. */
+/**
+ * Which home an address belongs to, by the longest prefix that a home of the config has it in. A pure look-up table.
+ */
 import type { AddressWords, Prefix } from '#base';
 import type { HomeEntry } from './config/detector-config.ts';
 import { maskWords } from './config/network-kinds.ts';

@@ -117,7 +117,8 @@ function define(flows: readonly HomeFlow[], verdict: VerdictOptions, used = clas
 
 const arbitraryFlows = fc.array(arbitraryHomeFlow({ homes: homeCount, classifiers: 3, bucketMs, buckets: 40 }),
   { maxLength: 80, size: 'max' });
-const arbitraryDelays = fc.array(fc.nat({ max: 10 }).map((tenths) => tenths / 10), { minLength: 1, maxLength: 80, size: 'max' });
+const arbitraryDelays = fc.array(fc.nat({ max: 10 }).map((tenths) => tenths / 10),
+  { minLength: 1, maxLength: 80, size: 'max' });
 const arbitrarySizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 5 });
 const arbitraryLook = fc.integer({ min: 1, max: 4 });
 const arbitraryOptions: fc.Arbitrary<VerdictOptions> = fc.record({

@@ -110,7 +110,7 @@ export class HomeFlows {
     };
   }
 
-  /** Evidence of a window; undefined when there is none. @param windowEndMs  by default with the latest flow's bucket */
+  /** Evidence of a window, by default the one that ends with the latest flow's bucket; undefined: there is none. */
   evidenceOf(classifier: number, windowEndMs?: number): Evidence | undefined {
     const { bucketMs } = this.#options.evidence;
     const end = windowEndMs === undefined ? this.#latestBucket : windowEndMs / bucketMs - 1;

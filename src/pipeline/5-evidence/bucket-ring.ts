@@ -62,8 +62,15 @@ export function countRingBits(words: Uint32Array, at: number, bits: number, from
 
 /** The highest set bit, so the oldest bucket, from `from` on and before `end`; -1 when there is none. */
 export function oldestRingBit(words: Uint32Array, at: number, bits: number, from: number, end: number): number {
-  for (let bit = Math.min(bits, end) - 1; bit >= Math.max(0, from); bit--) {
-    if (((words[at + (bit >>> 5)] as number) >>> (bit & 31) & 1) === 1) return bit;
+  const first = Math.max(0, from);
+  for (let last = Math.min(bits, end); last > first;) {
+    const base = (last - 1) & ~31;
+    const taken = last - base;
+    let word = words[at + (base >>> 5)] as number;
+    if (taken < 32) word &= (1 << taken) - 1;
+    if (first > base) word &= -1 << (first - base);
+    if (word !== 0) return base + 31 - Math.clz32(word);
+    last = base;
   }
   return -1;
 }

@@ -74,7 +74,8 @@ test('a restored home goes on as if nothing had happened', () => {
 });
 
 test('the same flows in another order make the same bytes', () => {
-  const delays = fc.array(fc.nat({ max: 10 }).map((tenths) => tenths / 10), { minLength: 1, maxLength: 60, size: 'max' });
+  const delays = fc.array(fc.nat({ max: 10 }).map((tenths) => tenths / 10),
+    { minLength: 1, maxLength: 60, size: 'max' });
   fc.assert(fc.property(flows, delays, (given, late) => {
     const inOrder = [...given].sort((a, b) => a.endMs - b.endMs);
     assert.deepEqual(snapshotOf(storeOf(arriveLate(inOrder, late, options.latenessMs))),

@@ -1,6 +1,6 @@
 /**
- * Evidence of a home as bytes: what a detector keeps over a restart. Little-endian; the same evidence is the same bytes,
- * so entries and tokens ascend. Whatever is not as `writeEvidence` makes it is refused with a sentence.
+ * Evidence of a home as bytes: what a detector keeps over a restart. Little-endian; the same evidence is the same
+ * bytes, so entries and tokens ascend. Whatever is not as `writeEvidence` makes it is refused with a sentence.
  *
  *   0  "NLEV"   4  u16 version   6  u16 zero   8  the first 8 bytes of SHA-256 over all from byte 16 on
  *   16 f64 bucketMs   24 u32 buckets of a window   28 u32 buckets of lateness   32 f64 latest bucket (-Infinity: none)

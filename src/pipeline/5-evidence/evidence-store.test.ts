@@ -109,7 +109,8 @@ test('a batch over a long time loses no window', () => {
   const store = open();
   add(store, Array.from({ length: 40 }, (_, i) => ({ endMs: 10_000 + i * 1_000, port: 80 + i % 3 })));
   const changes = store.takeChanges();
-  assert.deepEqual(changes.map(({ windowEndMs }) => windowEndMs), Array.from({ length: 40 }, (_, i) => 11_000 + i * 1_000));
+  assert.deepEqual(changes.map(({ windowEndMs }) => windowEndMs),
+    Array.from({ length: 40 }, (_, i) => 11_000 + i * 1_000));
   for (const { windowEndMs, score } of changes) assert.equal(store.evidenceOf(key, windowEndMs)?.score, score);
   assert.equal(changes[2]?.score, 3);
   add(store, []);

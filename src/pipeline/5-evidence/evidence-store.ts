@@ -6,15 +6,15 @@
 import { assertInvariant, limits } from '#base';
 import { readPortClass } from '#feature';
 import type { FlowBatch } from '#flow';
-import { countRingBits, oldestRingBit } from './bucket-ring.ts';
+import { listTokens, measureWindow, type BucketWindow } from './entry-windows.ts';
 import { readEvidence, writeEvidence, type EvidenceParts } from './evidence-bytes.ts';
 import {
   describeUnsoundOptions, evidenceDefaults, type Evidence, type EvidenceChange, type EvidenceClassifier,
-  type EvidenceCounts, type EvidenceOptions, type EvidenceToken,
+  type EvidenceCounts, type EvidenceOptions,
 } from './evidence.ts';
 import { chainEnd, clean, EvidenceTable } from './evidence-table.ts';
 import { HomeTable } from './home-table.ts';
-import { formatToken, readToken, tokenWeight, tokenWords } from './token.ts';
+import { readToken, tokenWords } from './token.ts';
 
 /** Whose evidence. */
 export type EvidenceKey = Pick<Evidence, 'home' | 'deviceModel' | 'classifier'>;
@@ -269,7 +269,7 @@ export class EvidenceStore {
     });
   }
 
-  /** All windows from the first one that grew on: whether a later one supports a verdict may depend on an earlier one. */
+  /** All windows from the first that grew on: whether a later one supports a verdict may depend on an earlier one. */
   #collectChanges(entry: number, last: number, take: (change: EvidenceChange, end: number) => void): void {
     const table = this.#table;
     const classifier = this.#classifiers[table.classifier[entry] as number] as EvidenceClassifier;
@@ -278,7 +278,7 @@ export class EvidenceStore {
     const first = Math.max(table.dirtyFrom[entry] as number, head - this.#latenessBuckets);
     const { bucketMs } = this.options;
     for (let end = first; end <= Math.min(last, head); end++) {
-      const measured = this.#measure(entry, end);
+      const measured = measureWindow(table, entry, this.#windowAt(end));
       if (measured === undefined) continue;
       take({
         home: this.#homes.name(table.home[entry] as number), deviceModel: classifier.deviceModel,
@@ -286,27 +286,6 @@ export class EvidenceStore {
         firstFlowMs: measured.firstBucket * bucketMs, flowMs: table.flowMs[entry] as number,
       }, end);
     }
-  }
-
-  /** Score and first bucket of a window, if an accepted flow ended in its last bucket. */
-  #measure(entry: number, end: number): { score: number; firstBucket: number } | undefined {
-    const table = this.#table;
-    const { words, ringBits } = table;
-    const from = (table.head[entry] as number) - end;
-    const to = from + this.#windowBuckets;
-    let tokenCount = 0;
-    let oldest = -1;
-    let isOccupied = false;
-    for (let token = table.firstToken[entry] as number; token !== chainEnd; token = table.nextToken(token)) {
-      const ring = table.ringOf(token);
-      const bit = oldestRingBit(words, ring, ringBits, from, to);
-      if (bit < 0) continue;
-      tokenCount++;
-      oldest = Math.max(oldest, bit);
-      isOccupied ||= countRingBits(words, ring, ringBits, from, from + 1) > 0;
-    }
-    return isOccupied ? { score: tokenCount * tokenWeight, firstBucket: (table.head[entry] as number) - oldest }
-      : undefined;
   }
 
   /**
@@ -330,24 +309,21 @@ export class EvidenceStore {
     return end < (this.#table.head[entry] as number) - this.#latenessBuckets ? undefined : this.#describe(entry, end);
   }
 
+  #windowAt(end: number): BucketWindow {
+    return { end, buckets: this.#windowBuckets };
+  }
+
   #describe(entry: number, end: number): Evidence | undefined {
     const table = this.#table;
-    const { bucketMs, windowMs } = this.options;
-    const from = (table.head[entry] as number) - end;
-    const tokens: EvidenceToken[] = [];
-    for (let token = table.firstToken[entry] as number; token !== chainEnd; token = table.nextToken(token)) {
-      const buckets = countRingBits(table.words, table.ringOf(token), table.ringBits, from, from + this.#windowBuckets);
-      if (buckets === 0) continue;
-      tokens.push(Object.freeze({ text: formatToken(table.words, table.keyOf(token)), weight: tokenWeight, buckets }));
-    }
+    const tokens = listTokens(table, entry, this.#windowAt(end));
     if (tokens.length === 0) return undefined;
-    tokens.sort((a, b) => (a.text < b.text ? -1 : 1));
+    const { bucketMs, windowMs } = this.options;
     const { deviceModel, classifier } = this.#classifiers[table.classifier[entry] as number] as EvidenceClassifier;
     const windowEndMs = (end + 1) * bucketMs;
     return Object.freeze({
       home: this.#homes.name(table.home[entry] as number), deviceModel, classifier,
       windowStartMs: windowEndMs - windowMs, windowEndMs, score: tokens.reduce((sum, { weight }) => sum + weight, 0),
-      tokens: Object.freeze(tokens),
+      tokens,
     });
   }
 
@@ -428,9 +404,10 @@ export class EvidenceStore {
 
   counts(): EvidenceCounts {
     return {
-      flows: this.#flows, lateFlows: this.#lateFlows, undatedFlows: this.#undatedFlows,
-      accepted: this.#accepted, lateAccepted: this.#lateAccepted, tokensEvicted: this.#tokensEvicted,
-      tokensRefused: this.#tokensRefused, homesRefused: this.#homes.refused, homes: this.#homes.count, entries: this.#table.entryCount, tokens: this.#table.tokenCount,
+      flows: this.#flows, lateFlows: this.#lateFlows, undatedFlows: this.#undatedFlows, accepted: this.#accepted,
+      lateAccepted: this.#lateAccepted, tokensEvicted: this.#tokensEvicted, tokensRefused: this.#tokensRefused,
+      homesRefused: this.#homes.refused, homes: this.#homes.count, entries: this.#table.entryCount,
+      tokens: this.#table.tokenCount,
     };
   }
 }

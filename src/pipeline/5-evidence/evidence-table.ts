@@ -109,14 +109,23 @@ export class EvidenceTable {
     this.entryCount--;
   }
 
-  /** The token of an entry with this key, or `chainEnd`. */
+  /** The token of an entry with this key, or `chainEnd`. It comes to the front: what was seen will be seen again. */
   findToken(entry: number, key: Uint32Array): number {
     const words = this.#words;
     const [key0, key1, key2] = [key[0], key[1], key[2]];
-    for (let token = this.firstToken[entry] as number; token !== chainEnd;) {
+    const first = this.firstToken[entry] as number;
+    for (let token = first, before = chainEnd; token !== chainEnd;) {
       const at = token * this.#stride;
-      if (words[at + keyAt] === key0 && words[at + keyAt + 1] === key1 && words[at + keyAt + 2] === key2) return token;
-      token = words[at] as number;
+      const next = words[at] as number;
+      if (words[at + keyAt] === key0 && words[at + keyAt + 1] === key1 && words[at + keyAt + 2] === key2) {
+        if (before === chainEnd) return token;
+        words[before * this.#stride] = next;
+        words[at] = first;
+        this.firstToken[entry] = token;
+        return token;
+      }
+      before = token;
+      token = next;
     }
     return chainEnd;
   }
@@ -192,7 +201,9 @@ export class EvidenceTable {
 
   /** Adds a token as `copyTokens` gave it. */
   restoreToken(entry: number, copy: Uint32Array): void {
-    this.#words.set(copy, this.keyOf(this.addToken(entry, copy.subarray(0, tokenWords))));
+    // The words may be others once the token is there.
+    const token = this.addToken(entry, copy.subarray(0, tokenWords));
+    this.#words.set(copy, this.keyOf(token));
   }
 
   /** Are a token's words below those of another, as numbers from the first on? */

@@ -1,4 +1,4 @@
-/** Homes by index: their names, how far their time has come, and where their entries begin. Bounded; freed is reused. */
+/** Homes by index: their names, how far their time has come, where their entries begin. Bounded; freed is reused. */
 import { assertInvariant } from '#base';
 import { chainEnd } from './evidence-table.ts';
 

@@ -1,6 +1,7 @@
 /**
  * Tokens: what an accepted flow did, without when or how often. Prefix of the destination (/24, /48; all private ones
- * are one), class of port, protocol, and the size as a power of two. Three words of 32 bits; the same text for the same.
+ * are one), class of port, protocol, and the size as a power of two. Three words of 32 bits; the same text for the
+ * same.
  *
  *   word 0  IPv4: upper 24 bits, or `privatePrefix`; IPv6: upper 32 bits
  *   word 1  bits 0–15 the next 16 bits of IPv6, bit 16 set for IPv6, bits 17–22 size bin
@@ -56,7 +57,8 @@ export function formatToken(words: Uint32Array, at: number): string {
   const [detail, kind] = [words[at + 1] as number, words[at + 2] as number];
   const protocol = kind >>> protocolShift;
   const name = protocolNames.get(protocol) ?? `ip${protocol}`;
-  return `${name}/${formatPort(kind & portMask)} ${formatPrefix(words[at] as number, detail)} 2^${detail >>> sizeShift}`;
+  const service = `${name}/${formatPort(kind & portMask)}`;
+  return `${service} ${formatPrefix(words[at] as number, detail)} 2^${detail >>> sizeShift}`;
 }
 
 function formatPort(portClass: number): string {

@@ -1,6 +1,6 @@
 /**
- * Judges one change of evidence after the other. The verdict that comes out depends on what the windows hold in the end,
- * not on the order in which they grew, nor on how often somebody looked (docs/evidence.md has the one exception).
+ * Judges one change of evidence after the other. The verdict that comes out depends on what the windows hold in the
+ * end, not on the order in which they grew, nor on how often somebody looked (docs/evidence.md has the one exception).
  */
 import { assertInvariant } from '#base';
 import type { Evidence, EvidenceChange } from '#evidence';

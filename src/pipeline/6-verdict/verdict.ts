@@ -1,6 +1,6 @@
 /**
- * The verdict on a home and device model, and its life: `not yet` → `present` when a window's evidence is strong enough,
- * back when nothing has supported it for long. Pure functions of evidence and time; types and defaults here.
+ * The verdict on a home and device model, and its life: `not yet` → `present` when a window's evidence is strong
+ * enough, back when nothing has supported it for long. Pure functions of evidence and time; types and defaults here.
  */
 import type { Evidence } from '#evidence';
 
@@ -21,6 +21,11 @@ export type VerdictOptions = {
 export const verdictDefaults: VerdictOptions = {
   policy: 'distinct-tokens', presentScore: 3, keepScore: 1, expiryMs: 14 * 86_400_000,
 };
+
+/** Score of a window that is enough for `present` when nobody says. */
+export function presentScoreOf(policy: VerdictPolicyName): number {
+  return policy === 'single-flow' ? 1 : verdictDefaults.presentScore;
+}
 
 export type VerdictState = 'present' | 'not yet';
 

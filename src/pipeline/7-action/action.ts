@@ -15,6 +15,10 @@ export type ReasonCode =
   | 'presence'
   /** A verification confirmed it. */
   | 'verified'
+  /** A verification refuted it: what receivers are told, never a reason to go further. */
+  | 'refuted'
+  /** A verification gave no answer: the same. */
+  | 'unverified'
   /** The home talked to an address or port that says it was broken into. */
   | 'indicator'
   /** A person ordered it. */

@@ -1,4 +1,6 @@
-/** Values of the keys to a `DetectorConfig`: names and units of the code, paths made absolute. Nothing is checked here. */
+/**
+ * Values of the keys to a `DetectorConfig`: names and units of the code, paths made absolute. Nothing is checked here.
+ */
 import { resolve } from 'node:path';
 import { verdictDefaults, type VerdictOptions } from '#verdict';
 import type { BlockOptions, LadderOptions, MailOptions } from '#action';

@@ -39,7 +39,8 @@ function listFiles({ stateFolder, classifiers, ladder: { verify }, mail, webhook
       key: 'syslog.ca_file', path: `syslog[${i + 1}].ca_file`, file: caFile, kind: 'file' as const, bytesMin: 1,
     })),
   ];
-  return found.flatMap(({ file, path, ...more }) => file === undefined ? [] : [{ ...more, path: path ?? more.key, file }]);
+  return found.flatMap(({ file, path, ...more }) =>
+    file === undefined ? [] : [{ ...more, path: path ?? more.key, file }]);
 }
 
 /**

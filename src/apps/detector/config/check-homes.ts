@@ -1,6 +1,6 @@
 /**
- * Whether the homes of the config can be told apart: each entry says what its mapping needs, no two claim the same, none
- * has the name that an unlisted home would get. Pure.
+ * Whether the homes of the config can be told apart: each entry says what its mapping needs, no two claim the same,
+ * none has the name that an unlisted home would get. Pure.
  */
 import { parsePrefix } from '#base';
 import type { ConfigFault } from './config-values.ts';

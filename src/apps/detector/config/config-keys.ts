@@ -34,7 +34,7 @@ export const configSections = [
   { name: 'verify', kind: 'table', meaning: 'The rung before anybody is told: a second opinion.' },
   { name: 'notify', kind: 'table', meaning: 'The rung on which the customer and the receivers are told.' },
   { name: 'remind', kind: 'table', meaning: 'The rung on which they are told again while the device model stays.' },
-  { name: 'mitigate', kind: 'table', meaning: 'The rung on which traffic is blocked. Presence alone never leads to it.' },
+  { name: 'mitigate', kind: 'table', meaning: 'The rung on which traffic is blocked: never by presence alone.' },
   { name: 'rates', kind: 'table', meaning: 'How much is done at most, and how long it is tried.' },
   { name: 'mail', kind: 'optional', meaning: 'Mails to customers; without this section there are none.' },
   { name: 'mail.dkim', kind: 'optional', meaning: 'Signs mails (RFC 6376), so that they are verifiable as yours.' },
@@ -240,7 +240,8 @@ export const configKeys = [
     'How long an action that fails is tried again'),
 
   mail.required('server', net.mailServer,
-    'Takes the mails: smtps is TLS from the start (port 465), smtp is STARTTLS (port 587)', 'smtps://mail.example.net:465'),
+    'Takes the mails: smtps is TLS from the start (port 465), smtp is STARTTLS (port 587)',
+    'smtps://mail.example.net:465'),
   mail.optional('credentials_file', net.path('file'), 'no login',
     'File with user:password on one line, not readable by everybody', '/etc/natlens/mail-credentials'),
   mail.withDefault('require_tls', flag, true, 'Sends nothing without TLS'),
@@ -272,7 +273,8 @@ export const configKeys = [
   webhook.withDefault('timeout', timeout, 10 * secondMs, 'How long one attempt may take'),
 
   syslog.required('name', word, 'Name of the receiver, in the audit', 'siem'),
-  syslog.required('server', net.syslogServer, 'Takes the messages: udp (port 514), tcp (601) or tls (6514), and the host',
+  syslog.required('server', net.syslogServer,
+    'Takes the messages: udp (port 514), tcp (601) or tls (6514), and the host',
     { transport: 'tls', address: 'log.example.net', port: 6514 }),
   syslog.optional('ca_file', net.path('file'), "the system's authorities",
     'Certificates (PEM) that the server of tls must descend from', '/etc/natlens/log-ca.pem'),

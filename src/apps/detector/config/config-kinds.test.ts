@@ -128,7 +128,9 @@ test('listeners, servers and URLs', () => {
     { transport: 'tls', address: 'log.example.net', port: 6_514 });
   assert.equal(net.mailServer.read('smtp://mail.example.net'), 'smtp://mail.example.net:587');
   assert.equal(net.mailServer.read('smtps://[2001:db8::1]:465'), 'smtps://[2001:db8::1]:465');
-  for (const wrong of ['http://mail.example.net', 'smtp://', 'smtp://a b', 'smtp://1.2.3']) faultOf(net.mailServer, wrong);
+  for (const wrong of ['http://mail.example.net', 'smtp://', 'smtp://a b', 'smtp://1.2.3']) {
+    faultOf(net.mailServer, wrong);
+  }
   const url = net.webUrl('https://a.example');
   assert.equal(url.read('https://hooks.example.net/x?y=1'), 'https://hooks.example.net/x?y=1');
   for (const wrong of ['ftp://a', 'https://', 'https://a b', 'javascript:x', 'https://a/\n']) faultOf(url, wrong);

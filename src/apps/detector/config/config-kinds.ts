@@ -6,8 +6,8 @@
 /** What is wrong with a value; follows the name of its key in a sentence: "is a duration …, not 10". */
 export class ValueFault {
   readonly text: string;
-  constructor(text: string) {
-    this.text = text;
+  constructor(sentencePart: string) {
+    this.text = sentencePart;
   }
 }
 
@@ -30,8 +30,8 @@ export function showValue(value: unknown): string {
 }
 
 /** A TOML basic string (TOML 1.0, "String"); what a terminal would not show, or obey, is escaped. */
-export function writeText(text: string): string {
-  return JSON.stringify(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
+export function writeText(value: string): string {
+  return JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
     const digits = (char.codePointAt(0) as number).toString(16);
     return digits.length > 4 ? `\\U${digits.padStart(8, '0')}` : `\\u${digits.padStart(4, '0')}`;
   });
@@ -43,8 +43,8 @@ const isFault = (value: unknown): value is ValueFault => value instanceof ValueF
  * One line of text that goes to terminals, logs and the heads of mails: without control characters, and without those
  * that turn the direction of writing.
  */
-export function isPlainText(text: string): boolean {
-  return !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(text);
+export function isPlainText(written: string): boolean {
+  return !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(written);
 }
 
 export type TextShape = {
@@ -86,7 +86,8 @@ export function wholeNumber({ min, max }: NumberBounds): ValueKind<number> {
   return {
     name: 'whole number', bounds: `${min} to ${max}`,
     read: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
-      ? withoutSign(value as number) : new ValueFault(`is a whole number from ${min} to ${max}, not ${showValue(value)}`),
+      ? withoutSign(value as number)
+      : new ValueFault(`is a whole number from ${min} to ${max}, not ${showValue(value)}`),
     write: String,
   };
 }
@@ -109,8 +110,8 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h
 /** `90s`, `10m`, `14d`: the largest unit that leaves no rest. */
 export function formatDuration(durationMs: number): string {
   if (durationMs === 0) return '0s';
-  const [unit, factor] = Object.entries(unitMs).findLast(([, factor]) => durationMs % factor === 0) ?? ['ms', 1];
-  return `${durationMs / factor}${unit}`;
+  const [unit, ms] = Object.entries(unitMs).findLast(([, factor]) => durationMs % factor === 0) ?? ['ms', 1];
+  return `${durationMs / ms}${unit}`;
 }
 
 /** Milliseconds of `10m`, `1h`, `14d`, `1h30m`; undefined: no duration. */
@@ -155,8 +156,8 @@ const unitBytes: Readonly<Record<string, number>> = { B: 1, KiB: 1 << 10, MiB: 1
 /** `4MiB`: the largest unit that leaves no rest. */
 export function formatSize(bytes: number): string {
   if (bytes === 0) return '0B';
-  const [unit, factor] = Object.entries(unitBytes).findLast(([, factor]) => bytes % factor === 0) ?? ['B', 1];
-  return `${bytes / factor}${unit}`;
+  const [unit, unitSize] = Object.entries(unitBytes).findLast(([, factor]) => bytes % factor === 0) ?? ['B', 1];
+  return `${bytes / unitSize}${unit}`;
 }
 
 /** A size with its unit. @param bounds  in bytes */

@@ -62,6 +62,22 @@ export function readValues(document: TomlTable): ReadValues {
   return reader.finish();
 }
 
+type SectionShape = {
+  readonly kind: ConfigSection['kind'];
+  readonly keys: readonly ConfigKey[];
+  readonly inner: readonly ConfigSection[];
+  /** Of keys and inner sections. */
+  readonly names: ReadonlySet<string>;
+};
+
+/** What may be in each section; asked once for every home. */
+const shapes: ReadonlyMap<string, SectionShape> = new Map(configSections.map(({ name, kind }) => {
+  const keys: readonly ConfigKey[] = configKeys.filter((key) => key.section === name);
+  const inner = configSections.filter((section) => section.name !== '' && outerOf(section.name) === name);
+  const names = new Set([...keys.map((key) => key.name), ...inner.map((section) => lastOf(section.name))]);
+  return [name, { kind, keys, inner, names }];
+}));
+
 class ValueReader {
   readonly #values: Record<string, unknown> = {};
   readonly #faults: ConfigFault[] = [];
@@ -73,15 +89,12 @@ class ValueReader {
    * @param path  the same with numbers of entries
    */
   readSection(name: string, path: string, table: TomlTable): Record<string, unknown> {
-    const keys: readonly ConfigKey[] = configKeys.filter((key) => key.section === name);
-    const inner = configSections.filter((section) => section.name !== '' && outerOf(section.name) === name);
+    const { kind, keys, inner, names } = shapes.get(name) as SectionShape;
     const values = Object.fromEntries(keys.map((key) => [key.name, this.#readKey(key, path, table)]));
     for (const section of inner) this.#readInner(section, path, table);
-    const known = new Set([...keys.map((key) => key.name), ...inner.map((section) => lastOf(section.name))]);
     for (const [unknown, value] of Object.entries(table)) {
-      if (!known.has(unknown)) this.#refuseUnknown(name, join(path, showName(unknown)), unknown, value);
+      if (!names.has(unknown)) this.#refuseUnknown(name, join(path, showName(unknown)), unknown, value);
     }
-    const { kind } = configSections.find((section) => section.name === name) as ConfigSection;
     if (kind !== 'list') this.#values[name] = values;
     return values;
   }
@@ -142,14 +155,14 @@ class ValueReader {
   }
 
   #standIns(name: string): Record<string, unknown> {
-    const keys: readonly ConfigKey[] = configKeys.filter((key) => key.section === name);
+    const { keys } = shapes.get(name) as SectionShape;
     return Object.fromEntries(keys.map((key) => [key.name, key.byDefault ?? key.example]));
   }
 
   #refuseUnknown(section: string, path: string, name: string, value: unknown): void {
     const isSection = isTable(value) || (Array.isArray(value) && value.length > 0 && value.every(isTable));
-    this.#refuse(path, path, isSection ? describeUnknownSection(join(section, name)) : describeUnknownKey(section, name),
-      ': ');
+    const text = isSection ? describeUnknownSection(join(section, name)) : describeUnknownKey(section, name);
+    this.#refuse(path, path, text, ': ');
   }
 
   #refuse(key: string, path: string, text: string, between = ' '): void {

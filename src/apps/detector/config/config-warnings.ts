@@ -47,8 +47,8 @@ function* warnOfInput({ input, verdict, classifiers, evidence }: DetectorConfig)
   }
   if (!input.pair) yield 'input.pair is false: exporters must send both directions in one record.';
   if (input.activeTimeoutMs + evidence.bucketMs > evidence.windowMs) {
-    yield `evidence.window is ${formatDuration(evidence.windowMs)}, hardly longer than the exporter's active timeout: ` +
-      'a long flow may have no company in it.';
+    yield `evidence.window is ${formatDuration(evidence.windowMs)}, hardly longer than the exporter's active timeout` +
+      ': a long flow may have no company in it.';
   }
   if (verdict.policy === 'single-flow') {
     yield 'verdict.policy is "single-flow", for comparison only: one mistaken flow in thousands makes a verdict.';

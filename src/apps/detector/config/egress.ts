@@ -48,8 +48,14 @@ export function listEgress(config: DetectorConfig): Egress[] {
   if (program !== undefined) {
     found.push({
       kind: 'program', name: '', target: program, isEncrypted: true,
-      what: `a home, its device model and the evidence, on this machine; it has ${
+      what: `a home with its addresses, the device model and the evidence, on this machine; it has ${
         formatDuration(ladder.verify.timeoutMs)} to answer`,
+    });
+  }
+  if (config.block !== undefined && ladder.mitigate.isOn) {
+    found.push({
+      kind: 'program', name: '', target: config.block.nft, isEncrypted: true,
+      what: 'the address of a home and what is blocked of it, on this machine',
     });
   }
   if (metrics !== undefined) {

@@ -36,11 +36,14 @@ function alignColumns(rows: readonly (readonly string[])[]): string[] {
   return rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
 }
 
+const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 function explainInput({ input }: DetectorConfig): string[] {
   const names = { prefix: 'natlens names layer 7', exporter: 'the exporter names layer 7', none: 'nobody names layer 7',
     ndpi: 'nDPI names layer 7' };
   const timeout = (timeoutMs: number): string => timeoutMs === 0 ? 'not known' : formatDuration(timeoutMs);
-  const listeners = input.listen.map(({ transport, address, port }) => `${transport}://${writeHostPort(address, port)}`);
+  const listeners = input.listen.map(({ transport, address, port }) =>
+    `${transport}://${writeHostPort(address, port)}`);
   return [
     listeners.length === 0 ? 'No listener: only --replay brings flows.'
       : `NetFlow v5, v9 and IPFIX come in at ${listeners.join(', ')}.`,
@@ -65,7 +68,7 @@ function explainHomes({ homes, evidence }: DetectorConfig): string[] {
     `${list.filter(chosen).length} ${noun}`;
   return [
     texts[homes.map],
-    `${list.length} ${list.length === 1 ? 'home is' : 'homes are'} listed: ${count('with a mail address', ({ mail }) =>
+    `${countOf(list.length, 'home')} listed: ${count('with a mail address', ({ mail }) =>
       mail !== undefined)}, ${count('with addresses to block', ({ addresses }) => addresses.length > 0)}, ${
       count('opted out', ({ optedOut }) => optedOut)}.`,
     homes.map === 'single' ? 'There are no others.'
@@ -96,20 +99,21 @@ function explainLadder(config: DetectorConfig): string[] {
   const hear = (rung: 'notify' | 'remind' | 'mitigate'): string => {
     const names = [...webhooks, ...syslogs].filter(({ rungs }) => rungs.includes(rung)).map(({ name }) => name);
     const mails = mail !== undefined && rung !== 'mitigate'
-      ? [`${mailed} ${mailed === 1 ? 'home' : 'homes'} by mail`] : [];
+      ? [`${countOf(mailed, 'home')} by mail`] : [];
     return [...mails, ...names].join(', ') || 'nobody';
   };
   const asked = [verify.classifierFolder === undefined ? '' : `classifiers in ${verify.classifierFolder}`,
     verify.command?.[0] ?? ''].filter((text) => text !== '').join(' and ');
   const blocked = block === undefined ? '' : `blocks one destination or port of a home for ${
     formatDuration(block.durationMs)}, at most ${block.blocksMax} at once, never ${
-    block.allow.length === 0 ? 'nothing (block.allow is empty)' : block.allow.map(writePrefix).join(', ')}; because of ${
-    mitigate.reasons.join(' or ')} (${indicators.length} indicators); tells ${hear('mitigate')}`;
+    block.allow.map(writePrefix).join(', ') || 'nothing (block.allow is empty)'}; because of ${
+    mitigate.reasons.join(' or ')} (${countOf(indicators.length, 'indicator')}); tells ${hear('mitigate')}`;
   const texts = {
     observe: 'keeps evidence and verdicts', verify: `asks ${asked}; without an answer ${
       verify.onFailure === 'hold' ? 'nobody is told' : 'it goes on'}`,
     notify: `tells ${hear('notify')}${notify.afterMs === 0 ? ' at once' : ` after ${formatDuration(notify.afterMs)}`}`,
-    remind: `tells ${hear('remind')} again every ${formatDuration(remind.afterMs)}, ${remind.timesMax} times`,
+    remind: `tells ${hear('remind')} again every ${formatDuration(remind.afterMs)}, ${
+      countOf(remind.timesMax, 'time')}`,
     mitigate: blocked,
   };
   const on = rungsThatAreOn(config);
@@ -119,8 +123,8 @@ function explainLadder(config: DetectorConfig): string[] {
   });
   return [
     ...alignColumns(rows),
-    `At most ${rates.mailsPerHome} mails to a home in ${formatDuration(rates.perHomeMs)}, ${
-      rates.actionsOverall} actions in ${formatDuration(rates.overallMs)}; what fails is tried for ${
+    `At most ${countOf(rates.mailsPerHome, 'mail')} to a home in ${formatDuration(rates.perHomeMs)}, ${
+      countOf(rates.actionsOverall, 'action')} in ${formatDuration(rates.overallMs)}; what fails is tried for ${
       formatDuration(ladder.giveUpMs)}.`,
   ];
 }

@@ -38,7 +38,8 @@ const sectionNamed = (name: string): ConfigSection | undefined => configSections
 
 /** "[mail], [[webhook]] and [[syslog]]". */
 function listHeads(names: readonly string[]): string {
-  const heads = names.map((name) => name === '' ? 'the top, above all sections' : headOf(sectionNamed(name) as ConfigSection));
+  const heads = names.map((name) =>
+    name === '' ? 'the top, above all sections' : headOf(sectionNamed(name) as ConfigSection));
   return heads.length < 2 ? heads.join('') : `${heads.slice(0, -1).join(', ')} and ${heads.at(-1)}`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Kinds of values in the config that name places: addresses, prefixes, listeners, servers, files, mailboxes. Secrets are
- * never part of a value: a login within a server's address is refused, credentials come from files.
+ * Kinds of values in the config that name places: addresses, prefixes, listeners, servers, files, mailboxes. Secrets
+ * are never part of a value: a login within a server's address is refused, credentials come from files.
  */
 import { isIP } from 'node:net';
 import { formatAddress, parseAddress, parsePrefix, type AddressWords, type Prefix } from '#base';
@@ -94,8 +94,9 @@ export const listenAddress: ValueKind<ListenAddress> = {
   read: (value) => {
     const place = parsePlace(value);
     const { scheme = '', host = '', port } = place ?? {};
-    const isRight = (scheme === 'udp' || scheme === 'tcp') && isIP(host) !== 0 && port !== undefined;
-    return isRight ? { transport: scheme, address: host, port } : new ValueFault(
+    const words = parseAddress(host);
+    const isRight = (scheme === 'udp' || scheme === 'tcp') && words !== undefined && port !== undefined;
+    return isRight ? { transport: scheme, address: writeAddress(words), port } : new ValueFault(
       `is transport, address and port such as "udp://0.0.0.0:2055" or "tcp://[::]:4739", not ${showValue(value)}`);
   },
   write: (value) => writeText(`${value.transport}://${writeHostPort(value.address, value.port)}`),
@@ -108,7 +109,8 @@ export const endpoint: ValueKind<Endpoint> = {
   name: 'address and port', bounds: '',
   read: (value) => {
     const place = typeof value === 'string' ? parsePlace(`http://${value}`) : undefined;
-    return place?.port !== undefined && isIP(place.host) !== 0 ? { address: place.host, port: place.port }
+    const words = parseAddress(place?.host ?? '');
+    return place?.port !== undefined && words !== undefined ? { address: writeAddress(words), port: place.port }
       : new ValueFault(`is an address and a port such as "127.0.0.1:9464", not ${showValue(value)}`);
   },
   write: (value) => writeText(writeHostPort(value.address, value.port)),
@@ -167,16 +169,18 @@ export function webUrl(example: string): ValueKind<string> {
   };
 }
 
-const mailAddressPattern = /^[^\s@<>"(),:;[\]\\]{1,64}@[^\s@<>"(),:;[\]\\]{1,255}$/;
+/** Local part and domain without quotes, comments and lists (RFC 5322 §3.4.1 allows more than anybody has). */
+const plainMailbox = String.raw`[^\s@<>"(),:;[\]\\]{1,64}@[^\s@<>"(),:;[\]\\]{1,255}`;
 
 export const mailAddress: ValueKind<string> = text({
-  name: 'mail address', expected: 'a mail address such as "customer@example.net"', pattern: mailAddressPattern,
+  name: 'mail address', expected: 'a mail address such as "customer@example.net"', 
+  pattern: new RegExp(`^${plainMailbox}$`),
 });
 
 /** An address with or without a name before it. */
 export const mailbox: ValueKind<string> = text({
   name: 'mailbox', expected: 'a mail address, or a name with one: "Example Net <security@example.net>"',
-  pattern: /^(?:[^\s@<>"(),:;[\]\\]{1,64}@[^\s@<>"(),:;[\]\\]{1,255}|[^<>@",;:\\]{1,120} <[^\s@<>"(),:;[\]\\]{1,64}@[^\s@<>"(),:;[\]\\]{1,255}>)$/,
+  pattern: new RegExp(`^(?:${plainMailbox}|[^<>@",;:\\\\]{1,120} <${plainMailbox}>)$`),
 });
 
 /** A path; relative ones are taken from the folder of the config. */

@@ -1,4 +1,6 @@
-/** Configs from text and file: defaults, faults with their lines, all at once, secrets on disk, and texts of any kind. */
+/**
+ * Configs from text and file: defaults, faults with their lines, all at once, secrets on disk, and texts of any kind.
+ */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +54,8 @@ test('three lines are a config, and it is dry', async () => {
   assert.equal(config.dryRun, true);
   assert.equal(config.mail, undefined);
   assert.equal(config.block, undefined);
-  assert.deepEqual(config.verdict, { policy: 'distinct-tokens', presentScore: 3, keepScore: 1, expiryMs: 1_209_600_000 });
+  assert.deepEqual(config.verdict,
+    { policy: 'distinct-tokens', presentScore: 3, keepScore: 1, expiryMs: 1_209_600_000 });
   assert.equal(config.ladder.mitigate.isOn, false);
 });
 
@@ -72,7 +75,7 @@ test('a config that uses everything', async () => {
   assert.equal(config.verdict.presentScore, 4.5);
   assert.equal(config.evidence.latenessMs, 1_800_000);
   assert.ok(config.given.has('block.duration') && config.given.has('mail.dkim') && !config.given.has('block.nft'));
-  for (const { name } of configSections) assert.ok(name === '' || config.given.has(name), `[${name}] is not in the sample`);
+  for (const { name } of configSections) assert.ok(name === '' || config.given.has(name), `no [${name}] in the sample`);
 });
 
 test('unknown keys are refused with the nearest, or with where they belong', () => {
@@ -96,7 +99,8 @@ test('unknown keys are refused with the nearest, or with where they belong', () 
 test('sections of the wrong shape are refused', () => {
   assert.match(refusalOf(`${smallestConfig}log = 3\n`), /log is a section, written \[log\], not 3/);
   assert.match(refusalOf(`${smallestConfig}[[log]]\nlevel = "info"\n`), /log is one section, written \[log\]/);
-  assert.match(refusalOf(`${smallestConfig}[home]\nname = "a"\n`), /home is a list of sections, each written \[\[home\]\]/);
+  assert.match(refusalOf(`${smallestConfig}[home]\nname = "a"\n`),
+    /home is a list of sections, each written \[\[home\]\]/);
   assert.match(refusalOf(`${smallestConfig}${'[[webhook]]\n'.repeat(17)}`), /is there 17 times; 16 are the most/);
 });
 
@@ -198,7 +202,7 @@ test('the shipped config is sound as it is, and with every key taken in', () => 
   assert.deepEqual({ ...config.evidence, ...config.ladder, ...config.verdict, ...config.retention },
     { ...expected.evidence, ...expected.ladder, ...expected.verdict, ...expected.retention });
   const all = text.replace(/^#(?! )/gm, '').replace('map = "single"', 'map = "interface"')
-    .replace(/^prefixes = .*$/m, '').replace('require_tls = false', 'require_tls = true').replace('on = false', 'on = true');
+    .replace(/^prefixes = .*$/m, '').replace('on = false', 'on = true');
   const { given } = parseConfig(all, { folder: '/etc/natlens' });
   const keys: readonly ConfigKey[] = configKeys;
   assert.deepEqual(keys.map(pathOf).filter((path) => !given.has(path)), ['home.prefixes']);
@@ -242,8 +246,8 @@ test('any text is', () => {
 
 test('any value of any key is', () => {
   const values = fc.oneof(
-    fc.constantFrom('true', '0', '-1', '1.5', 'nan', 'inf', '""', '[]', '[[]]', '{}', '1979-05-27', '"0s"', '"1h"', '"1B"',
-      '["a", "a"]', '"::/0"', '["::/0"]', '9223372036854775807', '"single-flow"', '"address"', '"interface"'),
+    fc.constantFrom('true', '0', '-1', '1.5', 'nan', 'inf', '""', '[]', '[[]]', '{}', '1979-05-27', '"0s"', '"1h"',
+      '"1B"', '["a", "a"]', '"::/0"', '["::/0"]', '9223372036854775807', '"single-flow"', '"address"', '"interface"'),
     fc.constantFrom(...configKeys as readonly ConfigKey[]).map((key) => key.kind.write(key.example)));
   const lines = fc.array(fc.tuple(fc.constantFrom(...configKeys as readonly ConfigKey[]), values),
     { minLength: 1, maxLength: 6 });
@@ -251,7 +255,8 @@ test('any value of any key is', () => {
     const sections = configSections.map(({ name, kind }) => {
       const own = chosen.filter(([key], i) => key.section === name &&
         chosen.findIndex(([other]) => other === key) === i).map(([key, value]) => `${key.name} = ${value}`);
-      if (name === '') return ['state_folder = "a"', ...own.filter((line) => !line.startsWith('state_folder'))].join('\n');
+      const others = own.filter((line) => !line.startsWith('state_folder'));
+      if (name === '') return ['state_folder = "a"', ...others].join('\n');
       const head = kind === 'list' ? `[[${name}]]` : `[${name}]`;
       return own.length === 0 && name !== 'classifiers' ? '' : [head, ...own].join('\n');
     });

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { parse } from 'smol-toml';
 import { findLines } from './toml-lines.ts';
 
-const values = ['1', '"a = [b]"', "'x'", '"""\n[not.a.head]\nkey = 2\n"""', "'''\n'' = 1\n'''", '[\n  1, # one\n  2,\n]',
-  '[[1], [2]]', '{ inner = 1 }', '1979-05-27', '"\\"#"'];
+const values = ['1', '"a = [b]"', "'x'", '"""\n[not.a.head]\nkey = 2\n"""', "'''\n'' = 1\n'''",
+  '[\n  1, # one\n  2,\n]', '[[1], [2]]', '{ inner = 1 }', '1979-05-27', '"\\"#"'];
 const between = ['', '# key = 1', '   ', '# """', "\t# '''"];
 
 test('keys stand where they were put, whatever stands around them', () => {

@@ -14,7 +14,7 @@ const statementLinesMax = 64;
  * @param text  a sound document
  */
 export function findLines(text: string): Map<string, number> {
-  const lines = text.split('\n');
+  const lines = text.split(/\r?\n/);
   const found = new Map<string, number>();
   const entryCounts = new Map<string, number>();
   let head = '';

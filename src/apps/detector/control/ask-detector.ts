@@ -57,7 +57,8 @@ function exchange(options: {
   const { socketPath, method, path, body } = options;
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath, method, path, agent: false, timeout: answerMs + 2_000,
-      headers: body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      headers: body === undefined ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
     }, (response) => {
       readText(response).then((text) => resolve({ status: response.statusCode ?? 500, text }), reject);
     });

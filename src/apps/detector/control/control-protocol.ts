@@ -8,7 +8,9 @@ import { OperatorError } from '#base';
 /** File of the socket within the state folder. */
 export const controlSocketName = 'control.sock';
 
-/** Bytes of a path that a Unix socket may have (`sun_path` less its zero, unix(7)); longer ones are cut by some systems. */
+/**
+ * Bytes of a path that a Unix socket may have (`sun_path` less its zero, unix(7)); longer ones are cut by some systems.
+ */
 const pathBytesMax = 107;
 
 /** The socket of a state folder. @throws OperatorError  its path is too long */

@@ -1,6 +1,6 @@
 /**
- * The detector's side of the control socket: answers a table of routes. Bounded in connections, in bytes and in time, so
- * that a stuck command cannot hold up the detector.
+ * The detector's side of the control socket: answers a table of routes. Bounded in connections, in bytes and in time,
+ * so that a stuck command cannot hold up the detector.
  */
 import { chmodSync } from 'node:fs';
 import { rm } from 'node:fs/promises';

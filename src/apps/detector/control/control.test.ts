@@ -1,4 +1,6 @@
-/** The control socket: answers, failures that keep their kind, who may ask, and what a killed detector leaves behind. */
+/**
+ * The control socket: answers, failures that keep their kind, who may ask, and what a killed detector leaves behind.
+ */
 import assert from 'node:assert/strict';
 import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -16,7 +18,7 @@ import { ControlServer, type ControlRoute, type ControlServerOptions } from './c
 const routes: readonly ControlRoute[] = [
   { method: 'GET', path: '/status', answer: () => ({ homes: 3 }) },
   { method: 'POST', path: '/echo', answer: ({ body }) => Promise.resolve(body) },
-  { method: 'POST', path: '/wrong', answer: () => { throw new OperatorError('bad-option', 'There is no such home.'); } },
+  { method: 'POST', path: '/wrong', answer: () => Promise.reject(new OperatorError('bad-option', 'No such home.')) },
   { method: 'POST', path: '/full', answer: () => Promise.reject(new EnvironmentError('disk', 'The disk is full.')) },
   { method: 'POST', path: '/bug', answer: () => { throw new TypeError('x is not a function'); } },
   { method: 'GET', path: '/never', answer: () => new Promise(() => undefined) },
@@ -48,7 +50,7 @@ test('questions are answered with JSON, with a body or without', async (t) => {
 test('failures keep their kind, code and sentence; a bug is told to the log only', async (t) => {
   const { folder, bugs } = await open(t);
   await assert.rejects(askDetector(folder, 'POST', '/wrong'), (error: Error) => error instanceof OperatorError &&
-    error.code === 'bad-option' && error.message === 'There is no such home.');
+    error.code === 'bad-option' && error.message === 'No such home.');
   await assert.rejects(askDetector(folder, 'POST', '/full'), (error: Error) => error instanceof EnvironmentError &&
     error.code === 'disk' && error.message === 'The disk is full.');
   await assert.rejects(askDetector(folder, 'GET', '/other'), (error: Error) => error instanceof OperatorError &&
@@ -80,8 +82,8 @@ test('only the owner may ask, and the socket goes with the server', async (t) =>
 
 test('a killed detector leaves a socket behind: the next one takes its place', async (t) => {
   const folder = await makeFolder(t);
-  const child = spawn(process.execPath,
-    ['-e', `require('net').createServer().listen(${JSON.stringify(controlSocketPath(folder))}, () => console.log('up'))`]);
+  const child = spawn(process.execPath, ['-e',
+    'require("net").createServer().listen(process.argv[1], () => console.log("up"))', controlSocketPath(folder)]);
   await once(child.stdout, 'data');
   child.kill('SIGKILL');
   await once(child, 'exit');

@@ -24,7 +24,8 @@ function open(t: TestContext, options: Partial<IntakeOptions> = {}): {
       rows.push({
         from: formatAddress(columns.sourceAddress, row * 4), to: formatAddress(columns.destinationAddress, row * 4),
         forward: columns.initiatorPackets[row] as number, backward: columns.responderPackets[row] as number,
-        name: dictionaries.applicationName.decode(columns.applicationName[row] as number), atMs: clock.nowMs() - startMs,
+        name: dictionaries.applicationName.decode(columns.applicationName[row] as number),
+        atMs: clock.nowMs() - startMs,
       });
     }
   };
@@ -76,7 +77,8 @@ test('a flow is handed on within a fifth of a second of its arrival, named', (t)
   intake.accept({ bytes: netflow5(clock.nowMs(), [there]), exporter, receivedMs: clock.nowMs() });
   assert.equal(rows.length, 0);
   pass(200);
-  assert.deepEqual(rows, [{ from: '192.168.1.5', to: '8.8.8.8', forward: 5, backward: 0, name: 'TLS.Google', atMs: 1_100 }]);
+  assert.deepEqual(rows,
+    [{ from: '192.168.1.5', to: '8.8.8.8', forward: 5, backward: 0, name: 'TLS.Google', atMs: 1_100 }]);
   assert.equal(intake.counts().flows, 1);
 });
 

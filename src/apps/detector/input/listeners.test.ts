@@ -131,7 +131,8 @@ test('UDP: a port in use, a strange address, a port that is not permitted: one s
     const other = new UdpListener({ listen: [udp(), udp('127.0.0.1', port)], exporters: [], receiveBufferBytes: 1 },
       { nowMs: () => 0, accept: () => undefined });
     await assert.rejects(other.start(), (error: Error) => error instanceof EnvironmentError &&
-      error.code === 'network' && error.message.startsWith(`Cannot listen at 127.0.0.1:${port} (udp): another program`));
+      error.code === 'network' &&
+      error.message.startsWith(`Cannot listen at 127.0.0.1:${port} (udp): another program`));
     assert.deepEqual(other.sockets(), []);
     const strange = new UdpListener({ listen: [udp('192.0.2.77')], exporters: [], receiveBufferBytes: 1 },
       { nowMs: () => 0, accept: () => undefined });

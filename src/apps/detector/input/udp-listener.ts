@@ -1,7 +1,7 @@
 /**
  * Export datagrams off the network by UDP (NetFlow v5 and v9, IPFIX: RFC 7011 §10.3). Hands on what allowed exporters
- * sent, with their address and the time; counts the rest without looking at it. What the kernel drops because we are too
- * slow is counted too: UDP tells nobody of loss.
+ * sent, with their address and the time; counts the rest without looking at it. What the kernel drops because we are
+ * too slow is counted too: UDP tells nobody of loss.
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { assertInvariant, type Prefix } from '#base';
@@ -106,7 +106,8 @@ export class UdpListener {
   async #open(listen: ListenAddress, all: readonly ListenAddress[]): Promise<Opened> {
     const isV6 = listen.address.includes(':');
     // `::` takes IPv4 as well, unless that has a socket of its own on the same port.
-    const ipv6Only = isV6 && all.some(({ address, port }) => !address.includes(':') && port === listen.port && port > 0);
+    const ipv6Only = isV6 &&
+      all.some(({ address, port }) => !address.includes(':') && port === listen.port && port > 0);
     const socket = createSocket({ type: isV6 ? 'udp6' : 'udp4', ipv6Only });
     await new Promise<void>((resolve, reject) => {
       socket.once('error', (error: NodeJS.ErrnoException) => {

@@ -42,7 +42,7 @@ const options = (port: number, changed: Partial<MailOptions> = {}): MailOptions 
   dkim: undefined, templateFolder: undefined, language: 'en', timeoutMs: 5_000, ...changed,
 });
 const contact: HomeContact = {
-  home: 'home-1', mail: 'jürgen@kunde.example'.replace('ü', 'u'), name: 'Jürgen Größe', language: 'de', addresses: [],
+  home: 'home-1', mail: 'jurgen@kunde.example', name: 'Jürgen Größe', language: 'de', addresses: [],
 };
 const parts = {
   contactOf: (home: string) => ({ ...contact, home }),
@@ -74,7 +74,8 @@ testExecutorContract({
     const receiver = await new SmtpReceiver({ disabledCommands: ['STARTTLS'] }).open();
     return {
       executor: createMailExecutor(options(receiver.port), parts),
-      effects: () => [...new Set(receiver.mails.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw.toString())?.[1] ?? ''))],
+      effects: () => [...new Set(receiver.mails.map(({ raw }) =>
+        /^Message-ID: (.*)$/m.exec(raw.toString())?.[1] ?? ''))],
       breakDown: () => receiver.close(),
       mend: async () => void await receiver.open(),
       close: () => receiver.close(),
@@ -121,15 +122,17 @@ test('a whole mail: encrypted, logged in for, signed, in both forms, with every 
   assert.equal(parsed.headers.get('auto-submitted'), 'auto-generated');
   assert.equal(parsed.headers.get('content-language'), 'de');
   assert.equal(parsed.attachments.length, 0);
-  for (const part of [parsed.text ?? '', parsed.html === false ? '' : parsed.html]) {
+  const html = parsed.html === false ? '' : parsed.html ?? '';
+  for (const part of [parsed.text ?? '', html]) {
     for (const said of [reference, 'D-Link DCS-933L camera', '1. März 2026 um 12:00 MEZ', '+49 30 555 0100',
       'https://stadtwerke.example/hilfe', 'Jürgen Größe', 'antwort@stadtwerke.example', 'stadtwerke.example']) {
       assert.ok(part.replace(/\s+/g, ' ').includes(said), said);
     }
   }
-  assert.ok(parsed.html !== false && parsed.html.includes('Stadtwerke Müller &amp; Söhne'));
+  assert.ok(html.includes('Stadtwerke Müller &amp; Söhne'));
 
-  const names = [...mail.raw.toString('latin1').split('\r\n\r\n')[0]?.matchAll(/^([\w-]+):/gm) ?? []].map(([, name]) => name);
+  const [fields = ''] = mail.raw.toString('latin1').split('\r\n\r\n');
+  const names = [...fields.matchAll(/^([\w-]+):/gm)].map(([, name]) => name);
   assert.deepEqual(names.toSorted(), ['Auto-Submitted', 'Content-Language', 'Content-Type', 'DKIM-Signature', 'Date',
     'From', 'MIME-Version', 'Message-ID', 'Reply-To', 'Subject', 'To'].toSorted());
   for (const line of mail.raw.toString('latin1').split('\r\n')) assert.ok(line.length <= 998 && !/[\r\n]/.test(line));
@@ -140,9 +143,20 @@ test('a whole mail: encrypted, logged in for, signed, in both forms, with every 
   for (const header of ['from', 'to', 'subject', 'date', 'message-id', 'reply-to', 'mime-version', 'content-type']) {
     assert.ok(dkim.signed.includes(header), header);
   }
-  const changed = Buffer.from(mail.raw.toString('latin1').replace('Auto', 'Auto').replace(reference, 'XXXXXXXX'), 'latin1');
+  const changed = Buffer.from(mail.raw.toString('latin1').replace(reference, 'XXXXXXXX'), 'latin1');
   const broken = checkDkim(changed, publicKey);
   assert.ok(broken !== undefined && !(broken.isBodyRight && broken.isSignatureRight));
+});
+
+test('the sender\'s own name goes before the provider\'s', async (t) => {
+  const receiver = await new SmtpReceiver({ disabledCommands: ['STARTTLS'] }).open();
+  t.after(() => receiver.close());
+  for (const from of ['"Sicherheit, Müller" <a@stadtwerke.example>', '<a@stadtwerke.example>']) {
+    await createMailExecutor(options(receiver.port, { from }), parts).execute(sampleAction(), context());
+  }
+  const names = await Promise.all(receiver.mails.map(async ({ raw }) => (await simpleParser(raw)).from?.value[0]));
+  assert.deepEqual(names, [{ name: 'Sicherheit, Müller', address: 'a@stadtwerke.example' },
+    { name: 'Stadtwerke Müller & Söhne', address: 'a@stadtwerke.example' }]);
 });
 
 test('the same action gives the same message, byte by byte', async (t) => {
@@ -174,16 +188,17 @@ test('TLS from the first byte', async (t) => {
   if (tls === undefined) return;
   const receiver = await new SmtpReceiver({ key: tls.key, cert: tls.cert, secure: true }).open();
   t.after(() => receiver.close());
-  const executor = createMailExecutor(
-    options(receiver.port, { server: `smtps://localhost:${receiver.port}`, caFile: tls.certFile, requireTls: true }), parts);
+  const server = `smtps://localhost:${receiver.port}`;
+  const executor = createMailExecutor(options(0, { server, caFile: tls.certFile, requireTls: true }), parts);
   const outcome = await executor.execute(sampleAction(), context());
   assert.equal(outcome.status, 'done', outcome.detail);
   assert.deepEqual(receiver.mails.map(({ isEncrypted }) => isEncrypted), [true]);
 });
 
-test('it counts as sent when all but the final dot has arrived, and not before', async () => {
+test('it counts as sent when all but the final dot has arrived, and not before', async (t) => {
   const action = sampleAction();
   const server = await ScriptedSmtp.open({}, `--[^\\r\\n]*${action.id.slice(0, 32)}[^\\r\\n]*--\\r\\n$`);
+  t.after(() => server.close());
   const executor = createMailExecutor(options(server.port), parts);
   const seen: unknown[] = [];
   const outcome = await executor.execute(action, context({
@@ -195,19 +210,21 @@ test('it counts as sent when all but the final dot has arrived, and not before',
   assert.equal(outcome.status, 'done', outcome.detail);
   assert.deepEqual(seen, [true, 0]);
   assert.equal(server.count('dots'), 1);
-  await server.close();
 });
 
 test('a line that breaks before that may be tried again; after it, nobody knows', async () => {
   const marks: string[] = [];
-  const before = await sendTo({ closesInMessage: true }, {}, marks);
+  const before = await sendTo({ data: '' }, {}, marks);
   assert.equal(before.outcome.status, 'retry', before.outcome.detail);
-  assert.equal(before.dots, 0);
+  assert.deepEqual([before.dots, marks.length], [0, 0]);
+  // Here it depends on how fast the end of the line is heard of; what is said must fit what was written down.
+  const within = await sendTo({ closesInMessage: true }, {}, marks);
+  assert.equal(within.outcome.status, marks.length === 0 ? 'retry' : 'uncertain', within.outcome.detail);
   const counted = marks.length;
   const afterwards = await sendTo({ end: '' }, {}, marks);
   assert.equal(afterwards.outcome.status, 'uncertain', afterwards.outcome.detail);
   assert.deepEqual([afterwards.dots, marks.length], [1, counted + 1]);
-  const silent = await sendTo({ end: 'silence' }, { timeoutMs: 300 }, marks);
+  const silent = await sendTo({ end: 'silence' }, { timeoutMs: 200 }, marks);
   assert.equal(silent.outcome.status, 'uncertain', silent.outcome.detail);
 });
 
@@ -216,6 +233,7 @@ test('what the server says decides: for now, for good, or about the login', asyn
     [{ greeting: '421 busy' }, {}, 'retry', /421/],
     [{ greeting: '554 go away' }, {}, 'retry', /554/],
     [{ greeting: 'silence' }, { timeoutMs: 200 }, 'retry', /never received|timeout/i],
+    [{ rcpt: 'silence' }, { timeoutMs: 200 }, 'retry', /took too long/],
     [{ greeting: '' }, {}, 'retry', /closed/],
     [{ ehlo: '250-test\r\n250 AUTH PLAIN', auth: '535 wrong login' }, { credentialsFile }, 'retry', /535/],
     [{}, { credentialsFile }, 'retry', /offers no login/],
@@ -238,23 +256,23 @@ test('what the server says decides: for now, for good, or about the login', asyn
   }
 });
 
-test('a stop breaks off what is not yet sent, and waits for what is', async () => {
+test('a stop breaks off what is not yet sent, and waits for what is', async (t) => {
   const early = new AbortController();
   const silent = await ScriptedSmtp.open({ rcpt: 'silence' });
+  t.after(() => silent.close());
   const executor = createMailExecutor(options(silent.port), parts);
   const running = executor.execute(sampleAction(), context({ signal: early.signal }));
   while (silent.count('connections') === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   early.abort();
   assert.deepEqual(await running, { status: 'retry', detail: 'the detector stops' });
-  await silent.close();
 
   const late = new AbortController();
   const server = await ScriptedSmtp.open({});
+  t.after(() => server.close());
   const outcome = await createMailExecutor(options(server.port), parts).execute(sampleAction(), context({
     signal: late.signal, markCommitting: () => late.abort(),
   }));
   assert.equal(outcome.status, 'done', outcome.detail);
-  await server.close();
 });
 
 test('names and addresses that would make headers of their own are refused before any connection', async (t) => {
@@ -263,11 +281,12 @@ test('names and addresses that would make headers of their own are refused befor
   const contacts: readonly Partial<HomeContact>[] = [
     { name: 'A\r\nBcc: all@example.org' }, { name: 'A\nB' }, { name: 'A\u2028B' }, { mail: undefined },
     { mail: 'a@b.example\r\nBcc: c@d.example' }, { mail: 'a@b.example, c@d.example' }, { mail: 'A <a@b.example>' },
-    { mail: 'a@b.example>' }, { mail: 'a b@c.example' }, { mail: '' }, { mail: '@' }, { mail: `${'a'.repeat(65)}@b.example` },
-    { mail: `a@${'b'.repeat(260)}` }, { mail: 'a@b..example' },
+    { mail: 'a@b.example>' }, { mail: 'a b@c.example' }, { mail: '' }, { mail: '@' },
+    { mail: `${'a'.repeat(65)}@b.example` }, { mail: `a@${'b'.repeat(260)}` }, { mail: 'a@b..example' },
   ];
   for (const changed of contacts) {
-    const executor = createMailExecutor(options(server.port), { ...parts, contactOf: () => ({ ...contact, ...changed }) });
+    const contactOf = (): HomeContact => ({ ...contact, ...changed });
+    const executor = createMailExecutor(options(server.port), { ...parts, contactOf });
     assert.equal((await executor.execute(sampleAction(), context())).status, 'failed', JSON.stringify(changed));
   }
   const gone = createMailExecutor(options(server.port), { ...parts, contactOf: () => undefined });

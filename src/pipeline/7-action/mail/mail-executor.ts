@@ -35,7 +35,8 @@ export function createMailExecutor(options: MailOptions, parts: MailExecutorPart
   const templates = readMailTemplates(options.templateFolder);
   const server = readServer(options);
   const dkim = readDkimKey(options.dkim);
-  const from = { name: options.providerName, address: checkedMailbox('from', options.from) };
+  const address = checkedMailbox('from', options.from);
+  const from = { name: displayName(options.from) ?? options.providerName, address };
   const replyTo = checkedMailbox('reply_to', options.replyTo ?? options.from);
   for (const [key, value] of [['provider_name', options.providerName], ['help_phone', options.helpPhone]] as const) {
     if (value !== undefined && control.test(value)) refuse(key, 'has a line end or another control character');
@@ -83,6 +84,12 @@ function checkedMailbox(key: string, text: string): string {
   const address = bareAddress(text);
   if (!mailbox.test(address) || control.test(text)) refuse(key, 'is not one mail address');
   return address;
+}
+
+/** The name before the address in angle brackets; undefined: there is none. */
+function displayName(text: string): string | undefined {
+  const name = /^(.*)<[^<>]*>\s*$/.exec(text)?.[1]?.trim().replace(/^"(.*)"$/, '$1');
+  return name === '' ? undefined : name;
 }
 
 function isWebAddress(text: string): boolean {
@@ -135,7 +142,7 @@ function readDkimKey(dkim: MailOptions['dkim']): DkimKey | undefined {
   const privateKey = readText('dkim.key_file', dkim.keyFile);
   try {
     const type = createPrivateKey(privateKey).asymmetricKeyType;
-    if (type !== 'rsa') refuse('dkim.key_file', `holds a key of the kind ${type}: RSA is what every mail server verifies`);
+    if (type !== 'rsa') refuse('dkim.key_file', `holds a key of the kind ${type}; every mail server verifies RSA`);
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     refuse('dkim.key_file', `holds no private key in PEM: ${describeError(error)}`, error);

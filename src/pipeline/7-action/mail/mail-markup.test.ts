@@ -46,8 +46,8 @@ test('text and HTML of every block', () => {
   assert.equal(formatHtml(blocks, new Set(['https://example.net/a?b=1&c=2'])), [
     '<h1>A title</h1>', '<p>A paragraph over two lines.</p>', '<h2>A heading</h2>', '<table class="facts">',
     '<tr><th scope="row">Name</th><td>a value that goes on</td></tr>',
-    '<tr><th scope="row">Other name</th><td><a href="https://example.net/a?b=1&amp;c=2">https://example.net/a?b=1&amp;c=2'
-      + '</a></td></tr>',
+    '<tr><th scope="row">Other name</th><td>'
+      + '<a href="https://example.net/a?b=1&amp;c=2">https://example.net/a?b=1&amp;c=2</a></td></tr>',
     '</table>', '<ul>', '<li>one</li>', '<li>two</li>', '</ul>', '<ol>', '<li>first</li>', '<li>second, longer</li>',
     '</ol>', '<p class="small">small</p>',
   ].join('\n'));
@@ -60,7 +60,8 @@ test('only an address that is allowed becomes a link', () => {
 });
 
 test('a value is never markup, whatever is in it', () => {
-  const values = ['# title', '## heading', '- item', '1. step', 'a :: b', '~ small', 'a\n\n# b', '\uE001# c', '\u202Ex'];
+  const values = ['# title', '## heading', '- item', '1. step', 'a :: b', '~ small', 'a\n\n# b',
+    '\uE001# c', '\u202Ex'];
   for (const value of values) {
     const blocks = parseMarkup(`${markValue(value)}\n\nName :: ${markValue(value)}`);
     assert.deepEqual(blocks.map(({ kind }) => kind), ['paragraph', 'facts'], JSON.stringify(value));

@@ -40,7 +40,8 @@ const guardOf: ReadonlyMap<string, string> = new Map([
 ]);
 const framePlaceholders = ['language', 'subject', 'providerName', 'body'];
 /** In a frame: what would make a mail program fetch something, or run it. */
-const fetching = /<\s*(?:script|img|link|iframe|object|embed|video|audio|source|base|form)\b|\burl\s*\(|@import|\bsrc\s*=/i;
+const fetching =
+  /<\s*(?:script|img|link|iframe|object|embed|video|audio|source|base|form)\b|\burl\s*\(|@import|\bsrc\s*=/i;
 
 export type MailTemplates = {
   /** Languages that both rungs have, in the order of the alphabet. */
@@ -174,11 +175,12 @@ function renderMail(source: string, frame: string, language: string, view: MailV
   const subject = withoutMarks(first.replace(/^Subject: /, '')).trim();
   const blocks = parseMarkup(rest.join('\n'));
   const links = new Set([view.helpUrl, view.adviceUrl].filter((url) => url !== undefined));
+  const body = formatHtml(blocks, links);
   return {
     language,
     subject,
     text: formatText(blocks),
-    html: Mustache.render(frame, { language, subject, providerName: view.providerName, body: formatHtml(blocks, links) },
-      undefined, { escape: (value: unknown) => escapeHtml(String(value)) }),
+    html: Mustache.render(frame, { language, subject, providerName: view.providerName, body }, undefined,
+      { escape: (value: unknown) => escapeHtml(String(value)) }),
   };
 }

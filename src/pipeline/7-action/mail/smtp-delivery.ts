@@ -20,14 +20,17 @@ export type SmtpServer = {
   readonly login: { readonly user: string; readonly pass: string } | undefined;
   /** Certificates to trust instead of the system's (PEM). */
   readonly ca: string | undefined;
-  /** How long the server may be silent; four times as long for all. */
+  /** How long all may take up to the final dot; the answer to that may take ten times as long. */
   readonly timeoutMs: number;
 };
 
 export type Delivery = { readonly from: string; readonly to: string; readonly message: Buffer };
 
 const detailLength = 240;
-const silences = 4;
+/** RFC 5321 §4.5.3.2.6 gives a server ten minutes to answer the final dot; with the usual timeout it is as much. */
+const answerFactor = 10;
+/** How long a server has to close after we did. */
+const closeTimeoutMs = 1_000;
 /** Pause between two looks at whether the kernel has taken everything. */
 const drainPollMs = 2;
 
@@ -87,23 +90,37 @@ export async function deliverMail(
   const { host, port, login, timeoutMs } = server;
   const connection = new SMTPConnection({
     host, port, secure: server.isImplicitTls, requireTLS: server.requireTls && !server.isImplicitTls,
-    connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs, dnsTimeout: timeoutMs,
+    connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, dnsTimeout: timeoutMs,
+    socketTimeout: answerFactor * timeoutMs, socketCloseTimeout: closeTimeoutMs,
     logger: false, tls: server.ca === undefined ? {} : { ca: server.ca },
   });
   let isCommitting = false;
+  let deadline: NodeJS.Timeout | undefined;
+  let onLate = (): void => undefined;
+  const setDeadline = (durationMs: number): void => {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => onLate(), durationMs);
+  };
   const mail = new HeldMail(delivery.message, (destination) => {
-    const socket = connection._socket;
+    // After STARTTLS it is another one than before, so it is looked at anew.
+    const { _socket: socket } = connection;
     return destination !== undefined && isEmpty(destination) && typeof socket === 'object' && socket !== null &&
       socket.writableLength === 0;
   }, () => {
-    markCommitting();
+    // A stop that comes while it is written down comes too late.
     isCommitting = true;
+    try {
+      markCommitting();
+    } catch (error) {
+      isCommitting = false;
+      throw error;
+    }
+    setDeadline(answerFactor * timeoutMs);
   });
   // Without a listener a mail that breaks after everybody has turned away would end the process.
   mail.on('error', () => undefined);
 
   let onAbort = (): void => undefined;
-  let deadline: NodeJS.Timeout | undefined;
   try {
     const response = await new Promise<string>((resolve, reject) => {
       connection.on('error', reject);
@@ -111,7 +128,8 @@ export async function deliverMail(
         if (!isCommitting) reject(new Error('the detector stops'));
       };
       signal.addEventListener('abort', onAbort);
-      deadline = setTimeout(() => reject(new Error(`not done after ${silences * timeoutMs} ms`)), silences * timeoutMs);
+      onLate = () => reject(new Error(`the server took too long (timeout ${timeoutMs} ms)`));
+      setDeadline(timeoutMs);
       const send = (): void => connection.send({ from: delivery.from, to: [delivery.to] }, mail, (error, info) => {
         if (error === null || error === undefined) resolve(info?.response ?? '');
         else reject(error);
@@ -128,7 +146,10 @@ export async function deliverMail(
         }
       });
     });
+    const { _socket: socket } = connection;
     connection.quit();
+    // Who waits for the answer to that is nobody: a stop least of all.
+    if (typeof socket === 'object') socket?.unref();
     return { status: 'done', detail: describe(`the server took it: ${response}`, delivery.to) };
   } catch (error) {
     connection.close();
@@ -145,7 +166,7 @@ function outcomeOf(error: NodemailerError, isCommitting: boolean, recipient: str
   const detail = describe(describeError(error), recipient);
   const code = error.responseCode;
   if (isCommitting && code === undefined) {
-    return { status: 'uncertain', detail: `the line broke after the mail was sent, before the server answered: ${detail}` };
+    return { status: 'uncertain', detail: `the mail was sent, and the line broke before the answer: ${detail}` };
   }
   const isOfMail = isCommitting || /^(?:MAIL FROM|RCPT TO|DATA)/.test(error.command ?? '');
   // 530 and 535 are about the login, 552 and 422 about a mailbox that is full for now.

@@ -8,7 +8,7 @@ export type ActionRow = {
   readonly id: string; readonly home: string; readonly device_model: string; readonly episode: number;
   readonly rung: string; readonly kind: string; readonly channel: string; readonly step: number;
   readonly is_dry_run: number; readonly reason_codes: string; readonly planned_ms: number; readonly due_ms: number;
-  readonly expires_ms: number; readonly state: string; readonly attempts: number; readonly finished_ms: number | null;
+  readonly expires_ms: number; readonly next_ms: number; readonly state: string; readonly attempts: number; readonly finished_ms: number | null;
   readonly answer: string | null; readonly detail: string; readonly content: string;
 };
 
@@ -16,6 +16,8 @@ export type ActionRow = {
 export type ListedAction = PastAction & {
   readonly attempts: number;
   readonly dueMs: number;
+  /** When it is tried, for the first time or again. */
+  readonly nextMs: number;
   readonly expiresMs: number;
   readonly detail: string;
 };
@@ -30,8 +32,8 @@ export function writeContent({ reasons, verdict, block }: PlannedAction): string
 
 export function readPast(row: ActionRow): PastAction {
   return {
-    id: row.id, home: row.home, deviceModel: row.device_model, episode: row.episode, rung: row.rung as PastAction['rung'],
-    kind: row.kind as PastAction['kind'], channel: row.channel, step: row.step, isDryRun: row.is_dry_run !== 0,
+    id: row.id, home: row.home, deviceModel: row.device_model, episode: row.episode,
+    rung: row.rung as PastAction['rung'], kind: row.kind as PastAction['kind'], channel: row.channel, step: row.step, isDryRun: row.is_dry_run !== 0,
     state: row.state as OutboxState, reasonCodes: row.reason_codes.split(',') as ReasonCode[],
     plannedMs: row.planned_ms, finishedMs: row.finished_ms ?? undefined,
     answer: (row.answer ?? undefined) as VerificationAnswer | undefined,
@@ -40,7 +42,8 @@ export function readPast(row: ActionRow): PastAction {
 
 export function readListed(row: ActionRow): ListedAction {
   return {
-    ...readPast(row), attempts: row.attempts, dueMs: row.due_ms, expiresMs: row.expires_ms, detail: row.detail,
+    ...readPast(row), attempts: row.attempts, dueMs: row.due_ms, nextMs: row.next_ms,
+    expiresMs: row.expires_ms, detail: row.detail,
   };
 }
 

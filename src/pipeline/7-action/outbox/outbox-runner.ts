@@ -1,7 +1,7 @@
 /**
- * Executes what is due in the outbox: one action of a kind at a time, kinds beside each other. Each step is written down
- * before the world is touched. An executor that throws is our bug, but must not take the detector along: its action
- * ends, with what it said.
+ * Executes what is due in the outbox: one action of a kind at a time, kinds beside each other. Each step is written
+ * down before the world is touched. An executor that throws is our bug, but must not take the detector along: its
+ * action ends, with what it said.
  */
 import { setTimeout as delayTimer } from 'node:timers/promises';
 import { assertInvariant, describeError, EnvironmentError, limits } from '#base';

@@ -8,10 +8,10 @@ CREATE TABLE IF NOT EXISTS outbox_action (
   id TEXT PRIMARY KEY, home TEXT NOT NULL, device_model TEXT NOT NULL, episode INTEGER NOT NULL, rung TEXT NOT NULL,
   kind TEXT NOT NULL, channel TEXT NOT NULL, step INTEGER NOT NULL, is_dry_run INTEGER NOT NULL,
   reason_codes TEXT NOT NULL, planned_ms REAL NOT NULL, due_ms REAL NOT NULL, expires_ms REAL NOT NULL,
-  state TEXT NOT NULL, attempts INTEGER NOT NULL, finished_ms REAL, answer TEXT, detail TEXT NOT NULL,
+  next_ms REAL NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, finished_ms REAL, answer TEXT, detail TEXT NOT NULL,
   content TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS outbox_action_due ON outbox_action (state, kind, due_ms);
+CREATE INDEX IF NOT EXISTS outbox_action_due ON outbox_action (state, kind, next_ms);
 CREATE INDEX IF NOT EXISTS outbox_action_home ON outbox_action (home);
 CREATE INDEX IF NOT EXISTS outbox_action_planned ON outbox_action (planned_ms);
 CREATE TABLE IF NOT EXISTS outbox_audit (
@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS outbox_count (name TEXT PRIMARY KEY, value INTEGER NO
 /** What happened to an action, an order or a home. */
 export type AuditEvent =
   | 'planned' | 'planned-again' | 'cancelled' | 'done' | 'retry' | 'failed' | 'expired' | 'uncertain' | 'dry-run'
-  | 'damaged' | 'recovered' | 'resent' | 'withheld' | 'outbox-full' | 'ordered' | 'opted-out' | 'opted-in' | 'forgotten';
+  | 'damaged' | 'recovered' | 'resent' | 'withheld' | 'outbox-full' | 'ordered' | 'opted-out' | 'opted-in'
+  | 'forgotten';
 
 /** What is counted for good, without names of homes. */
 export type OutboxCount =

@@ -48,7 +48,10 @@ const finished = finishedStates.map((state) => `'${state}'`).join(', ');
 const [noticed, messages] = [noticedKinds, messageKinds].map((kinds) => kinds.map((kind) => `'${kind}'`).join(', '));
 
 type Finish = {
-  readonly state: OutboxState; readonly event: AuditEvent; readonly detail: string; readonly answer?: string | undefined;
+  readonly state: OutboxState;
+  readonly event: AuditEvent;
+  readonly detail: string;
+  readonly answer?: string | undefined;
 };
 
 export class Outbox {
@@ -91,10 +94,10 @@ export class Outbox {
     const values: SQLInputValue[] = [
       action.id, action.home, action.deviceModel, action.episode, action.rung, action.kind, action.channel,
       action.step, action.isDryRun ? 1 : 0, [...new Set(action.reasons.map(({ code }) => code))].sort().join(','),
-      action.plannedMs, action.dueMs, action.expiresMs, writeContent(action),
+      action.plannedMs, action.dueMs, action.expiresMs, action.dueMs, writeContent(action),
     ];
     this.#journal.sql(`INSERT OR REPLACE INTO outbox_action VALUES
-      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', 0, NULL, NULL, '', ?)`).run(...values);
+      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', 0, NULL, NULL, '', ?)`).run(...values);
     const why = action.reasons.map(({ text }) => text).join('; ');
     this.#journal.count('admitted');
     this.#audit(action.plannedMs, action, known === undefined ? 'planned' : 'planned-again',
@@ -172,7 +175,8 @@ export class Outbox {
   /** What is due and could be done now, earliest first. */
   due(nowMs: number, actionsMax: number): PlannedAction[] {
     return this.#journal.read(() => this.#journal.sql(`SELECT * FROM outbox_action
-      WHERE state = 'planned' AND is_dry_run = 0 AND due_ms <= ? AND expires_ms > ? ORDER BY due_ms, planned_ms, id LIMIT ?`)
+      WHERE state = 'planned' AND is_dry_run = 0 AND next_ms <= ? AND expires_ms > ?
+      ORDER BY next_ms, planned_ms, id LIMIT ?`)
       .all(nowMs, nowMs, actionsMax) as ActionRow[])
       .map(readAction).filter((action) => typeof action !== 'string');
   }
@@ -180,7 +184,7 @@ export class Outbox {
   /** When there is something to do next; undefined: nothing waits. */
   nextDueMs(): number | undefined {
     const { due } = this.#journal.read(() => this.#journal.sql(
-      `SELECT min(min(due_ms, expires_ms)) AS due FROM outbox_action WHERE state = 'planned'`).get()) as
+      `SELECT min(min(next_ms, expires_ms)) AS due FROM outbox_action WHERE state = 'planned'`).get()) as
       { due: number | null };
     return due ?? undefined;
   }
@@ -189,7 +193,7 @@ export class Outbox {
   settle(nowMs: number): void {
     this.#journal.write(() => {
       const rows = this.#journal.sql(`SELECT * FROM outbox_action WHERE state = 'planned' AND
-        (expires_ms <= ? OR (is_dry_run = 1 AND due_ms <= ?)) ORDER BY planned_ms, id`).all(nowMs, nowMs);
+        (expires_ms <= ? OR (is_dry_run = 1 AND next_ms <= ?)) ORDER BY planned_ms, id`).all(nowMs, nowMs);
       for (const row of rows as ActionRow[]) {
         if (row.is_dry_run === 1) {
           this.#finish(row, nowMs, { state: 'dry-run', event: 'dry-run', detail: `${row.kind} ${row.channel}` });
@@ -205,7 +209,7 @@ export class Outbox {
     return this.#journal.write(() => {
       for (;;) {
         const row = this.#journal.sql(`SELECT * FROM outbox_action WHERE state = 'planned' AND kind = ? AND
-          is_dry_run = 0 AND due_ms <= ? AND expires_ms > ? ORDER BY due_ms, planned_ms, id LIMIT 1`)
+          is_dry_run = 0 AND next_ms <= ? AND expires_ms > ? ORDER BY next_ms, planned_ms, id LIMIT 1`)
           .get(kind, nowMs, nowMs) as ActionRow | undefined;
         if (row === undefined) return undefined;
         const action = readAction(row);
@@ -245,9 +249,9 @@ export class Outbox {
         this.#finish(row, nowMs, { state: status, event: status, detail, answer });
         return;
       }
-      const dueMs = nowMs + retryPause(row.attempts, outcome.afterMs, this.#options.retry);
-      if (dueMs >= row.expires_ms) this.#giveUp(row, nowMs, detail);
-      else this.#wait(row, nowMs, dueMs, 'retry', detail);
+      const nextMs = nowMs + retryPause(row.attempts, outcome.afterMs, this.#options.retry);
+      if (nextMs >= row.expires_ms) this.#giveUp(row, nowMs, detail);
+      else this.#wait(row, nowMs, nextMs, 'retry', detail);
     });
   }
 
@@ -267,9 +271,9 @@ export class Outbox {
         const isRepeatable = row.state === 'attempting' || idempotentKinds.includes(row.kind as ActionKind);
         if (isRepeatable) {
           // The pause grows: an action that kills us each time must not do so in a loop.
-          const dueMs = nowMs + retryPause(row.attempts, undefined, this.#options.retry);
+          const nextMs = nowMs + retryPause(row.attempts, undefined, this.#options.retry);
           this.#journal.count('recovered');
-          this.#wait(row, nowMs, dueMs, 'recovered', `interrupted while ${row.state}`);
+          this.#wait(row, nowMs, nextMs, 'recovered', `interrupted while ${row.state}`);
         } else {
           const detail = 'interrupted at the step that cannot be taken back';
           this.#finish(row, nowMs, { state: 'uncertain', event: 'uncertain', detail });
@@ -292,8 +296,8 @@ export class Outbox {
       if (row.is_dry_run === 1 || !['uncertain', 'failed', 'expired'].includes(row.state)) {
         throw new OperatorError('bad-option', `the action is ${row.state}: nothing that could be sent again`);
       }
-      this.#journal.sql(`UPDATE outbox_action SET state = 'planned', attempts = 0, due_ms = ?, expires_ms = ?,
-        finished_ms = NULL WHERE id = ?`).run(nowMs, expiresMs, id);
+      this.#journal.sql(`UPDATE outbox_action SET state = 'planned', attempts = 0, due_ms = ?, next_ms = ?,
+        expires_ms = ?, finished_ms = NULL WHERE id = ?`).run(nowMs, nowMs, expiresMs, id);
       this.#audit(nowMs, subjectOf(row), 'resent', `was ${row.state}`);
     });
   }
@@ -354,8 +358,8 @@ export class Outbox {
   }
 
   /**
-   * Erases what is older than it is kept. Actions of episodes that go on stay: they are what keeps a customer from being
-   * told twice.
+   * Erases what is older than it is kept. Actions of episodes that go on stay: they are what keeps a customer from
+   * being told twice.
    *
    * @param isCurrent  does the episode of an action go on?
    */
@@ -406,9 +410,9 @@ export class Outbox {
     });
   }
 
-  #wait(row: ActionRow, nowMs: number, dueMs: number, event: AuditEvent, detail: string): void {
-    this.#journal.sql(`UPDATE outbox_action SET state = 'planned', due_ms = ?, detail = ? WHERE id = ?`)
-      .run(dueMs, detail, row.id);
+  #wait(row: ActionRow, nowMs: number, nextMs: number, event: AuditEvent, detail: string): void {
+    this.#journal.sql(`UPDATE outbox_action SET state = 'planned', next_ms = ?, detail = ? WHERE id = ?`)
+      .run(nextMs, detail, row.id);
     this.#audit(nowMs, subjectOf(row), event, detail);
   }
 

@@ -1,4 +1,6 @@
-/** Names of actions: the same thing to do has the same id, so that nothing is done twice however often it is planned. */
+/**
+ * Names of actions: the same thing to do has the same id, so that nothing is done twice however often it is planned.
+ */
 import { createHash } from 'node:crypto';
 import type { PlannedAction } from '../action.ts';
 

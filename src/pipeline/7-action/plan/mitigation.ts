@@ -108,7 +108,8 @@ export function refusalOf(target: BlockTarget, allow: readonly Prefix[]):
   const element = elementOf(target);
   if (typeof element === 'string') return { code: 'not-configured', detail: element };
   for (const text of [target.homeAddress, target.destination]) {
-    if (text !== undefined && isOnList(text, allow)) return { code: 'allow-listed', detail: `${text} is never blocked` };
+    if (text === undefined || !isOnList(text, allow)) continue;
+    return { code: 'allow-listed', detail: `${text} is never blocked` };
   }
   return undefined;
 }

@@ -1,16 +1,19 @@
-/** What was planned before for one episode, and questions about it. Real actions know nothing of dry ones, nor they of them. */
+/**
+ * What was planned before for one episode, and questions about it. Real actions know nothing of dry ones, nor they of
+ * them.
+ */
 import type { Verdict } from '#verdict';
 import type { ActionKind, Rung } from '../action.ts';
 import type { OutboxState, PastAction } from './plan-input.ts';
 
 /** Planned anew when asked for again: nothing was done, and nobody gave up. */
-const revivedStates: readonly OutboxState[] = ['cancelled', 'expired'];
+const revivedStates: ReadonlySet<OutboxState> = new Set(['cancelled', 'expired']);
 /** After these, time goes on: the customer was told, or would have been, or perhaps was. */
-const toldStates: readonly OutboxState[] = ['done', 'uncertain', 'dry-run'];
-const openStates: readonly OutboxState[] = ['planned', 'attempting', 'committing'];
+const toldStates: ReadonlySet<OutboxState> = new Set(['done', 'uncertain', 'dry-run']);
+const openStates: ReadonlySet<OutboxState> = new Set(['planned', 'attempting', 'committing']);
 
 export function isOpen({ state }: Pick<PastAction, 'state'>): boolean {
-  return openStates.includes(state);
+  return openStates.has(state);
 }
 
 /** Of one home and device model. */
@@ -23,7 +26,7 @@ export class PastActions {
   constructor(history: readonly PastAction[], { episode }: Pick<Verdict, 'episode'>, isDryRun: boolean) {
     this.#all = history;
     this.#standing = history.filter((past) => past.episode === episode && past.isDryRun === isDryRun &&
-      !revivedStates.includes(past.state));
+      !revivedStates.has(past.state));
   }
 
   /** Those that wait in the outbox and could still be kept from happening. */
@@ -44,14 +47,14 @@ export class PastActions {
   /** When a message of this rung and step was over; undefined: it is not, or it failed, or never was. */
   toldMs(rung: Rung, kind: ActionKind, step: number, channel?: string): number | undefined {
     const past = this.of(rung, kind, step, channel);
-    return past !== undefined && toldStates.includes(past.state) ? past.finishedMs : undefined;
+    return past !== undefined && toldStates.has(past.state) ? past.finishedMs : undefined;
   }
 
   /** The same over all kinds and channels; the latest. */
   lastToldMs(rung: Rung, step: number): number | undefined {
     let latest: number | undefined;
     for (const past of this.#standing) {
-      if (past.rung !== rung || past.step !== step || !toldStates.includes(past.state)) continue;
+      if (past.rung !== rung || past.step !== step || !toldStates.has(past.state)) continue;
       if (past.finishedMs !== undefined && !(past.finishedMs <= (latest ?? -Infinity))) latest = past.finishedMs;
     }
     return latest;

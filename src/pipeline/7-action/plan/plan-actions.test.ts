@@ -1,4 +1,6 @@
-/** The ladder, case by case: what is asked for when, what is withheld and why. Invariants over any input stand beside. */
+/**
+ * The ladder, case by case: what is asked for when, what is withheld and why. Invariants over any input stand beside.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePrefix, type Prefix } from '#base';
@@ -126,7 +128,8 @@ test('presence alone blocks nothing', () => {
 
 test('a hit leads to a block of its destination and port, again only after a hit that is later than the block', () => {
   const machine = samplePlanMachine({
-    ladder: { mitigate: { isOn: true } }, channels: { block: { durationMs: dayMs, allow: [] }, mail: false }, hits: [hit],
+    ladder: { mitigate: { isOn: true } }, hits: [hit],
+    channels: { block: { durationMs: dayMs, allow: [] }, mail: false },
   });
   const text = 'mitigate block ipv4_destination32_port 192.0.2.7 . 203.0.113.9 . tcp . 6667';
   const [block] = machine.step(0).actions;
@@ -171,7 +174,8 @@ test('what is blocked is what the blocking machine sees of the home', () => {
   });
   const contacts = new Map([...input.contacts].map(([home, contact]) =>
     [home, { ...contact, addresses: ['198.51.100.4', '2001:db8::4'] }]));
-  assert.deepEqual(planActions({ ...input, contacts }).actions.map(({ block }) => block?.homeAddress), ['198.51.100.4']);
+  const { actions } = planActions({ ...input, contacts });
+  assert.deepEqual(actions.map(({ block }) => block?.homeAddress), ['198.51.100.4']);
 });
 
 test('the allow list is never blocked, in whatever form, nor anything too wide or without destination and port', () => {
@@ -202,6 +206,19 @@ test('mitigation needs its reason to be allowed', () => {
   }
 });
 
+test('a person may order a block again while it stands: it may have been released', () => {
+  const machine = samplePlanMachine({
+    ladder: { mitigate: { isOn: true } }, channels: { block: { durationMs: dayMs, allow: [] }, mail: false },
+    orders: [order],
+  });
+  const text = 'mitigate block ipv4_port 192.0.2.7 . tcp . 23';
+  assert.deepEqual(asked(machine.step(0)), [`${text} 0`]);
+  assert.deepEqual(asked(machine.step(hourMs)), []);
+  machine.input.orders = [order, { ...order, givenMs: machine.input.nowMs }];
+  assert.deepEqual(asked(machine.step(0)), [`${text} 1`]);
+  assert.deepEqual(asked(machine.step(hourMs)), []);
+});
+
 test('receivers are told of the rungs that they name, and of every block', () => {
   const machine = samplePlanMachine({
     ladder: { mitigate: { isOn: true }, verify: { isOn: true, command: ['ask'] } },
@@ -218,14 +235,31 @@ test('receivers are told of the rungs that they name, and of every block', () =>
     'mitigate block … . 6667 0', 'mitigate webhook crm 0', 'mitigate block … . 6668 0', 'mitigate webhook crm 1',
   ]);
   machine.input.hits = [];
-  assert.deepEqual(asked(machine.step(7 * dayMs)), ['remind mail en 1', 'remind webhook crm 1', 'remind syslog siem 1']);
+  assert.deepEqual(asked(machine.step(7 * dayMs)),
+    ['remind mail en 1', 'remind webhook crm 1', 'remind syslog siem 1']);
+});
+
+test('receivers of the rung are told what verification said', () => {
+  for (const [answer, code] of [['confirmed', 'verified'], ['refuted', 'refuted'], ['unsure', 'unverified']] as const) {
+    const machine = samplePlanMachine({
+      ladder: { verify: { isOn: true, command: ['ask'] } },
+      channels: { mail: false, syslogs: [{ name: 'siem', rungs: ['verify'] }] },
+    });
+    machine.answer = answer;
+    machine.step(0);
+    const told = machine.step(1).actions;
+    assert.deepEqual(told.map(({ kind, rung, reasons }) => [kind, rung, reasons.map((reason) => reason.code)]),
+      [['syslog', 'verify', [code]]]);
+  }
 });
 
 test('who opted out is only watched; a person may still order a block', () => {
   for (const deviceModel of [undefined, 'webcam.D_Link.DCS_933L']) {
     const input = samplePlanInput({
       ladder: { mitigate: { isOn: true }, verify: { isOn: true, command: ['ask'] } }, hits: [hit],
-      channels: { block: { durationMs: hourMs, allow: [] }, webhooks: [{ name: 'crm', rungs: ['observe', 'mitigate'] }] },
+      channels: {
+        block: { durationMs: hourMs, allow: [] }, webhooks: [{ name: 'crm', rungs: ['observe', 'mitigate'] }],
+      },
       optOuts: [{ home: 'home-1', deviceModel }],
     });
     assert.deepEqual(asked(planActions(input)), []);
@@ -233,7 +267,9 @@ test('who opted out is only watched; a person may still order a block', () => {
     assert.deepEqual(asked(planActions({ ...input, orders: [order] })),
       ['mitigate block ipv4_port 192.0.2.7 . tcp . 23 0', 'mitigate webhook crm 0']);
   }
-  const others = samplePlanInput({ optOuts: [{ home: 'home-1', deviceModel: 'a.b.c' }, { home: 'home-2', deviceModel: undefined }] });
+  const others = samplePlanInput({
+    optOuts: [{ home: 'home-1', deviceModel: 'a.b.c' }, { home: 'home-2', deviceModel: undefined }],
+  });
   assert.deepEqual(asked(planActions(others)), ['notify mail en 0']);
 });
 
@@ -283,14 +319,15 @@ test('a home gets only so many mails, whatever it has', () => {
   const verdicts = ['a.b.c', 'd.e.f', 'g.h.i'].map((deviceModel, i) =>
     sampleVerdict({ deviceModel, sinceMs: sampleStartMs - i }));
   const plan = planActions(samplePlanInput({ verdicts, ladder: { rates: { mailsPerHome: 2 } } }));
-  assert.deepEqual(plan.actions.map(({ deviceModel }) => deviceModel), ['d.e.f', 'g.h.i'], 'who waited longer goes first');
+  const models = plan.actions.map(({ deviceModel }) => deviceModel);
+  assert.deepEqual(models, ['d.e.f', 'g.h.i'], 'who waited longer goes first');
   assert.deepEqual(held(plan).filter((text) => text.includes('rate')), ['notify mail home-rate']);
   const used = samplePlanInput({ usage: { mailsByHome: new Map([['home-1', 2]]), noticed: 0, messages: 0 } });
   assert.deepEqual(asked(planActions({ ...used, ladder: { ...used.ladder,
     rates: { ...used.ladder.rates, mailsPerHome: 2 } } })), []);
 });
 
-test('the overall rate holds, and what it holds is asked for again; blocks come before mails, mails before reminders', () => {
+test('what the overall rate holds is asked for again; blocks come before mails, mails before reminders', () => {
   const machine = samplePlanMachine({
     verdicts: [1, 2, 3, 4].map((n) => sampleVerdict({ home: `home-${n}`, sinceMs: sampleStartMs - n })),
     ladder: { rates: { actionsOverall: 2, overallMs: hourMs }, mitigate: { isOn: true } }, hits: [hit],

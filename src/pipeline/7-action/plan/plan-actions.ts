@@ -150,7 +150,7 @@ class EpisodePlan {
       this.#remind(verification);
     }
     if (ladder.mitigate.isOn) {
-      if (channels.block === undefined) this.#withhold('mitigate', 'block', 'not-configured', 'no blocking is configured');
+      if (channels.block === undefined) this.#withhold('mitigate', 'block', 'not-configured', 'no block is configured');
       else this.#mitigate(isOptedOut, verification);
     }
     return this.#candidates;
@@ -167,14 +167,15 @@ class EpisodePlan {
     const { isDryRun, contacts } = this.#input;
     const { state, episode, home } = this.#verdict;
     for (const past of this.#past.waiting()) {
-      const cancel = (code: WithheldCode, detail: string): unknown => this.cancelled.push({ id: past.id, code, detail });
+      const { id } = past;
+      const cancel = (code: WithheldCode, detail: string): unknown => this.cancelled.push({ id, code, detail });
       const isOrdered = past.reasonCodes.includes('operator-order');
       const isBeyondVerify = past.rung !== 'observe' && past.rung !== 'verify';
       if (state !== 'present' || past.episode !== episode) cancel('ended', `episode ${past.episode} is over`);
       else if (isDryRun && !past.isDryRun) cancel('dry-run', 'dry_run was turned on');
       else if (isOptedOut && !isOrdered) cancel('opted-out', 'the home asked for no more');
       else if (isBeyondVerify && !isOrdered && verification.status === 'refuted') cancel('refuted', verification.text);
-      else if (past.kind === 'mail' && contacts.get(home)?.mail === undefined) cancel('no-contact', 'no address any more');
+      else if (past.kind === 'mail' && contacts.get(home)?.mail === undefined) cancel('no-contact', 'no address now');
     }
   }
 
@@ -273,16 +274,19 @@ class EpisodePlan {
     }
   }
 
-  /** One block; again only when something speaks for it that is later than the last one's end. */
+  /** One block; again only when something speaks for it that is later than the last one, and that one is over. */
   #block({ target, targetText, causes }: Mitigation): void {
     const durationMs = this.#input.channels.block?.durationMs ?? 0;
     const blocks = this.#past.allOf('mitigate', 'block', targetText);
-    if (this.#input.isDryRun && blocks.length > 0) this.#withholdDry('mitigate', 'block', targetText, blocks.length - 1);
+    const last = blocks.length - 1;
+    if (this.#input.isDryRun && last >= 0) this.#withholdDry('mitigate', 'block', targetText, last);
     // One that is still to come has no end yet.
     const lastMs = Math.max(-Infinity, ...blocks.map(({ finishedMs }) => finishedMs ?? Infinity));
     const isOver = this.#input.nowMs >= lastMs + durationMs || blocks.every(({ state }) => state === 'failed');
     const fresh = causes.filter(({ timeMs }) => timeMs > lastMs);
-    if (!isOver || fresh.length === 0) return;
+    // Who orders it again means now: it may have been released by hand, or shall last longer.
+    const isOrdered = fresh.some(({ reason }) => reason.code === 'operator-order');
+    if (fresh.length === 0 || !(isOver || isOrdered)) return;
     const reasons = [...fresh.map(({ reason }) => reason).slice(0, limits.blockReasonsMax), this.#presence()];
     const action = this.#makeAction('mitigate', 'block', targetText, blocks.length, reasons, target);
     const followers = this.#receiversOf('mitigate').map(([kind, { name }]) => {
@@ -316,7 +320,7 @@ class EpisodePlan {
 
   #presence(): Reason {
     const { deviceModel, sinceMs, evidence } = this.#verdict;
-    const score = evidence === undefined ? '' : `, score ${evidence.score} of ${evidence.tokens.length} distinct tokens`;
+    const score = evidence === undefined ? '' : `, score ${evidence.score} of ${evidence.tokens.length} tokens`;
     return { code: 'presence', text: `${deviceModel} present since ${timeText(sinceMs)}${score}` };
   }
 

@@ -15,13 +15,18 @@ export type Verification = {
   readonly text: string;
 };
 
+/** What receivers are told of an answer. */
+const reasonCodes: Partial<Record<Verification['status'], ReasonCode>> = {
+  'confirmed': 'verified', 'refuted': 'refuted', 'no-answer': 'unverified',
+};
+
 export function readVerification(options: LadderOptions['verify'], past: PastActions): Verification {
   const channel = [
     ...options.classifierFolder === undefined ? [] : ['second-opinion'],
     ...options.command === undefined ? [] : ['command'],
   ].join('+');
   const make = (status: Verification['status'], text: string): Verification =>
-    ({ status, channel, reasonCode: status === 'confirmed' ? 'verified' : 'presence', text });
+    ({ status, channel, reasonCode: reasonCodes[status] ?? 'presence', text });
   if (!options.isOn) return make('not-asked', 'verification is off');
   const asked = past.of('verify', 'verify', 0);
   if (asked === undefined) {

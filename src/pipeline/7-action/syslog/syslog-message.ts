@@ -28,7 +28,10 @@ export type SyslogHeader = {
   readonly hostName: string;
 };
 
-/** The bytes of the message, at most `syslogMessageBytesMax`: fields of the body for which there is no room are left out. */
+/**
+ * The bytes of the message, at most `syslogMessageBytesMax`: fields of the body for which there is no room are left
+ * out.
+ */
 export function formatSyslog(view: ReceiverView, { facility, timeMs, hostName }: SyslogHeader): Buffer {
   const priority = facility * 8 + severities[view.rung].syslog;
   const header = [
@@ -85,10 +88,13 @@ function formatCef(view: ReceiverView, bytesMax: number): string {
     ['dpt', block?.port],
   ];
   let text = `${header}|`;
+  let separator = '';
   for (const [key, value] of extension) {
     if (value === undefined) continue;
-    const pair = `${text.endsWith('|') ? '' : ' '}${key}=${bounded(String(value)).replace(/[\\=]/g, '\\$&')}`;
-    if (Buffer.byteLength(text) + Buffer.byteLength(pair) <= bytesMax) text += pair;
+    const pair = `${separator}${key}=${bounded(String(value)).replace(/[\\=]/g, '\\$&')}`;
+    if (Buffer.byteLength(text) + Buffer.byteLength(pair) > bytesMax) continue;
+    text += pair;
+    separator = ' ';
   }
   return text;
 }

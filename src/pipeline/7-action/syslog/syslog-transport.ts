@@ -1,6 +1,7 @@
 /**
- * Sends one syslog message: over UDP (RFC 5426), TCP with counted octets (RFC 6587 §3.4.1) or TLS (RFC 5425). Syslog has
- * no answer: over TCP and TLS a message counts as sent when the receiver has taken and closed the connection in order.
+ * Sends one syslog message: over UDP (RFC 5426), TCP with counted octets (RFC 6587 §3.4.1) or TLS (RFC 5425). Syslog
+ * has no answer: over TCP and TLS a message counts as sent when the receiver has taken and closed the connection in
+ * order.
  */
 import { createSocket } from 'node:dgram';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';

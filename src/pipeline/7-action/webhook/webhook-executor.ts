@@ -51,7 +51,7 @@ export function createWebhookExecutor(all: readonly WebhookOptions[], parts: Rec
 
 const toTime = (timeMs: number): string => new Date(timeMs).toISOString();
 
-/** The body: the same bytes for the same action. Documented in docs/actions.md. */
+/** The body: the same bytes for the same action. Documented in docs/receivers.md. */
 export function formatWebhookBody(view: ReceiverView): string {
   const { verdict, evidence, block } = view;
   return JSON.stringify({
@@ -86,7 +86,8 @@ function openReceiver(options: WebhookOptions): Receiver {
   }
   const key = parseWebhookSecret(readText(place, 'secret_file', options.secretFile));
   if (key === undefined) {
-    throw new OperatorError('bad-option', `${place}: secret_file must hold at least 24 bytes, or whsec_ and base64 of them`);
+    throw new OperatorError('bad-option',
+      `${place}: secret_file must hold at least 24 bytes, or whsec_ and base64 of them`);
   }
   const ca = options.caFile === undefined ? undefined : readText(place, 'ca_file', options.caFile);
   return { options, url, key, ca };

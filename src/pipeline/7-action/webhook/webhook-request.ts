@@ -20,7 +20,7 @@ export type WebhookRequest = {
 
 const retryAfterMsMin = 1_000;
 /** Client errors that may pass: too slow, a conflict, too early, too many. */
-const passing = [408, 409, 425, 429];
+const passing: ReadonlySet<number> = new Set([408, 409, 425, 429]);
 
 /** Sends it. Never throws. */
 export async function postWebhook(request: WebhookRequest): Promise<Outcome> {
@@ -79,7 +79,7 @@ Promise<void> {
 function outcomeOf({ statusCode = 0, headers }: IncomingMessage, wallMs: number): Outcome {
   const detail = `answered with status ${statusCode}`;
   if (statusCode >= 200 && statusCode < 300) return { status: 'done', detail };
-  if (statusCode >= 400 && statusCode < 500 && !passing.includes(statusCode)) return { status: 'failed', detail };
+  if (statusCode >= 400 && statusCode < 500 && !passing.has(statusCode)) return { status: 'failed', detail };
   const afterMs = parseRetryAfter(headers['retry-after'], wallMs);
   return { status: 'retry', detail, ...(afterMs === undefined ? {} : { afterMs }) };
 }
@@ -90,9 +90,10 @@ function outcomeOf({ statusCode = 0, headers }: IncomingMessage, wallMs: number)
  * @returns  undefined: it asks for none, or not in words of RFC 9110 §10.2.3
  */
 export function parseRetryAfter(value: string | undefined, wallMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  const isSeconds = /^\d{1,10}$/.test(value.trim());
-  const pauseMs = isSeconds ? Number(value) * 1_000 : /GMT$/.test(value.trim()) ? Date.parse(value) - wallMs : Number.NaN;
+  const text = value?.trim() ?? '';
+  let pauseMs = Number.NaN;
+  if (/^\d{1,10}$/.test(text)) pauseMs = Number(text) * 1_000;
+  else if (text.endsWith('GMT')) pauseMs = Date.parse(text) - wallMs;
   if (Number.isNaN(pauseMs)) return undefined;
   return Math.min(Math.max(pauseMs, retryAfterMsMin), limits.retryAfterMsMax);
 }

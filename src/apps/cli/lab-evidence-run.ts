@@ -1,0 +1,183 @@
+/** One run of `natlens lab evidence`: reads flows as `natlens score` does and scores them; the lab does the rest. */
+import { formatCount, formatTable, limits, OperatorError } from '#base';
+import { isOutward, type Evidence } from '#evidence';
+import { checkNeeds } from '#feature';
+import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
+import { dropTemporaryFiles, type FlowSink } from '#flow/files';
+import { HomeFlows, type HomeEvidenceOptions, type HomeVerdict } from '#lab';
+import { acceptScores, chooseThreshold, Scorer, type ThresholdChoice } from '#score';
+import { presentScoreOf, verdictDefaults } from '#verdict';
+import { loadArtifact, type LoadedArtifact } from './classifier-files.ts';
+import { readingOptions, settleFlowSet } from './classifier-flows.ts';
+import type { FlowSummary } from './flow-summary.ts';
+import { runFlows } from './flows-run.ts';
+import { cleanUpOnSignal } from './interruption.ts';
+import type { LabEvidenceOptions } from './lab-evidence-command.ts';
+
+/** As `--json` prints it; documented in docs/commands/lab-evidence.md. */
+export type LabEvidenceSummary = HomeEvidenceOptions & {
+  readonly flows: number;
+  readonly outwardFlows: number;
+  readonly lateFlows: number;
+  readonly undatedFlows: number;
+  readonly threshold: ThresholdChoice;
+  readonly classifiers: readonly {
+    readonly file: string;
+    readonly deviceModel: string;
+    readonly classifier: string;
+    readonly accepted: number;
+    /** Of the window that ends with the latest flow's bucket; `null` when nothing speaks for the device model. */
+    readonly latest: Evidence | null;
+  }[];
+  readonly verdicts: readonly HomeVerdict[];
+  readonly rejected: FlowSummary['rejected'];
+  readonly problems: FlowSummary['problems'];
+};
+
+type Loaded = LoadedArtifact & { readonly file: string };
+
+/**
+ * Runs the verb.
+ *
+ * @param args  flow files and classifiers, in any order
+ * @returns     the summary, and false when an input was cut or damaged
+ * @throws OperatorError     a classifier is refused or unfit, flows do not fit it, an option does not
+ * @throws EnvironmentError  the disk failed
+ */
+export async function runLabEvidence(
+  args: readonly string[], options: LabEvidenceOptions,
+): Promise<{ summary: LabEvidenceSummary; isComplete: boolean }> {
+  const isArtifact = (path: string): boolean => path.toLowerCase().endsWith('.nlc');
+  const loaded = await loadAll(args.filter(isArtifact), options.allowUnfit === true);
+  const inputs = args.filter((path) => !isArtifact(path));
+  if (inputs.length === 0) throw new OperatorError('bad-option', 'Name at least one file of flows of the home.');
+  const settings = settingsOf(options);
+  const inside = options.inside ?? [];
+  const sink = new HomeSink(loaded, options, settings);
+  const forgetCleanUp = cleanUpOnSignal(dropTemporaryFiles);
+  try {
+    const run = await runFlows(inputs, { ...readingOptions(options.quiet === true), home: inside }, sink);
+    const info = settleFlowSet(run.infos, options.madeAs);
+    for (const { file, classifier } of loaded) {
+      const fault = checkNeeds(classifier.needs, info);
+      if (fault !== undefined) throw new OperatorError('bad-option', `${file}: ${fault}`);
+    }
+    const { flows: outwardFlows, lateFlows, undatedFlows, accepted } = sink.flows.counts();
+    const summary: LabEvidenceSummary = {
+      ...settings, flows: run.summary.flows, outwardFlows, lateFlows, undatedFlows, threshold: options.threshold,
+      classifiers: loaded.map(({ file, classifier: { deviceModel }, digest }, i) => ({
+        file, deviceModel, classifier: digest, accepted: accepted[i] ?? 0, latest: sink.flows.evidenceOf(i) ?? null,
+      })),
+      verdicts: sink.flows.verdicts(), rejected: run.summary.rejected, problems: run.summary.problems,
+    };
+    return { summary, isComplete: run.isComplete };
+  } finally {
+    forgetCleanUp();
+  }
+}
+
+function settingsOf({ home, window, bucket, lateness, policy, present, keep, expiry }: LabEvidenceOptions):
+HomeEvidenceOptions {
+  return {
+    home,
+    evidence: { windowMs: window, bucketMs: bucket, latenessMs: lateness },
+    verdict: {
+      policy, presentScore: present ?? presentScoreOf(policy), keepScore: keep ?? verdictDefaults.keepScore,
+      expiryMs: expiry,
+    },
+  };
+}
+
+async function loadAll(files: readonly string[], allowUnfit: boolean): Promise<Loaded[]> {
+  if (files.length === 0) throw new OperatorError('bad-option', 'Name at least one classifier (.nlc).');
+  const loaded: Loaded[] = [];
+  for (const file of files) {
+    const artifact = await loadArtifact(file);
+    const [reason] = artifact.classifier.fitness.reasons;
+    if (reason !== undefined && !allowUnfit) {
+      throw new OperatorError('bad-option',
+        `${file} is unfit (${reason.code}): ${reason.detail} --allow-unfit uses it all the same.`);
+    }
+    const twin = loaded.find(({ digest }) => digest === artifact.digest);
+    if (twin !== undefined) throw new OperatorError('bad-option', `${file} is the same classifier as ${twin.file}.`);
+    loaded.push({ ...artifact, file });
+  }
+  return loaded;
+}
+
+/** Scores flows as they are read, and keeps what evidence is made of. */
+class HomeSink implements FlowSink {
+  readonly bytesWritten = 0;
+  readonly readerGone = false;
+  readonly flows: HomeFlows;
+  readonly #inside: NonNullable<LabEvidenceOptions['inside']>;
+  readonly #scorer: Scorer;
+  readonly #thresholds: readonly number[];
+  readonly #isAccepted: readonly Uint8Array[];
+
+  constructor(loaded: readonly Loaded[], { inside, threshold }: LabEvidenceOptions, settings: HomeEvidenceOptions) {
+    this.flows = new HomeFlows(
+      loaded.map(({ classifier: { deviceModel }, digest }) => ({ deviceModel, classifier: digest })), settings);
+    this.#inside = inside ?? [];
+    this.#scorer = new Scorer(loaded.map(({ classifier }) => classifier));
+    this.#thresholds = loaded.map(({ classifier: { thresholds } }) => chooseThreshold(thresholds, threshold));
+    this.#isAccepted = loaded.map(() => new Uint8Array(limits.flowBatchRows));
+  }
+
+  async write(batch: FlowBatch): Promise<void> {
+    if (batch.rowCount <= limits.flowBatchRows) return this.#take(batch);
+    const piece = createFlowBatch(limits.flowBatchRows, batch.dictionaries);
+    for (let first = 0; first < batch.rowCount; first += piece.capacity) {
+      piece.rowCount = 0;
+      copyRows(batch, first, Math.min(first + piece.capacity, batch.rowCount), piece);
+      this.#take(piece);
+    }
+  }
+
+  #take(batch: FlowBatch): void {
+    const { anomalyScore } = this.#scorer.score(batch);
+    for (const [i, accepted] of this.#isAccepted.entries()) {
+      acceptScores(anomalyScore[i] as Float64Array, batch.rowCount, this.#thresholds[i] as number, accepted);
+    }
+    this.flows.add(batch, (row) => isOutward(batch, row, this.#inside), this.#isAccepted);
+  }
+
+  async end(): Promise<void> {}
+
+  async abandon(): Promise<void> {}
+}
+
+/** The summary for people. */
+export function formatLabEvidence(summary: LabEvidenceSummary): string {
+  const { home, flows, outwardFlows, lateFlows, verdicts, classifiers, verdict: { policy, presentScore } } = summary;
+  const rows = verdicts.map(({ deviceModel, verdict, episodes }) => {
+    const accepted = classifiers.filter((classifier) => classifier.deviceModel === deviceModel)
+      .reduce((sum, classifier) => sum + classifier.accepted, 0);
+    const isKnown = verdict.evidence !== undefined;
+    return [deviceModel, verdict.state, formatCount(accepted), formatCount(episodes.length),
+      isKnown ? describeTime(verdict.sinceMs) : '', isKnown ? describeTime(verdict.supportedMs) : ''];
+  });
+  const decides = policy === 'single-flow' ? 'one accepted flow decides' : `present from a score of ${presentScore} on`;
+  return [
+    `${formatCount(flows)} flows, ${formatCount(outwardFlows)} of ${home} outward` +
+    `${lateFlows === 0 ? '' : `, ${formatCount(lateFlows)} of them too late`}; ${decides}`,
+    formatTable(['device model', 'verdict', 'flows accepted', 'episodes', 'since (UTC)', 'supported (UTC)'], rows),
+    ...verdicts.flatMap(({ verdict }) => describeEvidence(verdict.evidence)),
+    ...summary.problems.map(({ input, detail }) => `${input}: ${detail}`),
+  ].join('\n\n');
+}
+
+/** The tokens that led to a verdict. */
+function describeEvidence(evidence: Evidence | undefined): string[] {
+  if (evidence === undefined) return [];
+  const { deviceModel, windowStartMs, windowEndMs, score, tokens } = evidence;
+  return [[
+    `${deviceModel}: score ${score} from ${describeTime(windowStartMs)} to ${describeTime(windowEndMs)}`,
+    ...tokens.map(({ text, buckets }) => `  ${text}  in ${buckets} ${buckets === 1 ? 'bucket' : 'buckets'}`),
+  ].join('\n')];
+}
+
+/** `2026-01-02 03:04:05`, UTC. */
+function describeTime(timeMs: number): string {
+  return Math.abs(timeMs) > 8.64e15 ? '-' : new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ');
+}
