@@ -183,7 +183,7 @@ function makeHeader(packages: readonly string[]): string {
     return { title: `${name} ${version}`, license: license ?? 'no licence named', text: readLicence(folder) };
   });
   const ownText = readFileSync(join(rootFolder, 'LICENSE'), 'utf8').trim();
-  const texts = new Map<string, string[]>();
+  const texts = new Map([[ownText, ['natlens']]]);
   for (const { title, license, text } of parts) {
     // Under the licence of natlens itself: its text is here already.
     const kept = license === own.license ? ownText : text;
@@ -195,8 +195,7 @@ function makeHeader(packages: readonly string[]): string {
       `(${own.license ?? ''}).`,
     '', 'It contains:', ...parts.map(({ title, license }) => `  ${title} (${license})`), '',
     readFileSync(join(rootFolder, 'NOTICE'), 'utf8').trim(),
-    ...[...new Map([[ownText, ['natlens', ...texts.get(ownText) ?? []]], ...texts])].flatMap(([text, titles]) =>
-      ['', `--- Licence of ${titles.join(', ')}`, '', text]),
+    ...[...texts].flatMap(([text, titles]) => ['', `--- Licence of ${titles.join(', ')}`, '', text]),
   ];
   // A licence's text must not end the comment.
   return `#!/usr/bin/env node\n/*\n${lines.join('\n').replaceAll('*/', '* /')}\n*/\n`;

@@ -12,10 +12,19 @@ type FakeTable = { sets: Record<string, FakeSet>; chains: Record<string, string[
 type State = { nowMs: number; tables: Record<string, FakeTable> };
 
 export class FakeNft {
-  #state: State = { nowMs: 0, tables: {} };
+  #state: State;
   #complaint = '';
   /** Arguments of the calls so far. */
   readonly calls: string[] = [];
+
+  /** @param saved  of an earlier one */
+  constructor(saved?: string) {
+    this.#state = saved === undefined ? { nowMs: 0, tables: {} } : JSON.parse(saved) as State;
+  }
+
+  save(): string {
+    return JSON.stringify(this.#state);
+  }
 
   /** Takes the place of the program. */
   readonly run = ({ args, input, signal }: ProgramRun): Promise<ProgramEnd> => {

@@ -107,7 +107,8 @@ export class DetectorService {
       onEvent: (event) => this.#noteEvent(event),
     });
     this.#executors = new WatchedExecutors(config, {
-      pseudonyms: this.store.pseudonyms, nowMs, secondOpinion: (home, model) => this.engine.secondOpinion(home, model),
+      pseudonyms: this.store.pseudonyms, nowMs, toWall: (steadyMs) => this.steady.toWall(steadyMs),
+      secondOpinion: (home, model) => this.engine.secondOpinion(home, model),
       onOutcome: (action, outcome) => this.#logOutcome(action, outcome),
     });
     this.#runner = new OutboxRunner(this.desk.outbox, this.#executors.executors,
@@ -115,7 +116,7 @@ export class DetectorService {
     this.#folder = new ClassifierFolder(folderOptionsOf(config));
     const { input, homes } = config;
     this.#intake = new ExportIntake({
-      pair: input.pair, renormalise: input.renormalise, l7: input.l7, home: homes.inside,
+      pair: input.pair, pairWaitMs: input.pairWaitMs, renormalise: input.renormalise, l7: input.l7, home: homes.inside,
     }, {
       nowMs,
       accept: (flows, receivedMs) => {

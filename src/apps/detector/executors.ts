@@ -11,6 +11,8 @@ export type ExecutorParts = {
   readonly secondOpinion: (home: string, deviceModel: string) => VerificationAnswer;
   /** Steady time. */
   readonly nowMs: () => number;
+  /** Wall clock of a steady time. */
+  readonly toWall: (steadyMs: number) => number;
   readonly onOutcome: (action: PlannedAction, outcome: Outcome) => void;
 };
 
@@ -28,7 +30,7 @@ export class WatchedExecutors {
    * @throws OperatorError  a template, key or address cannot be used
    */
   constructor(config: DetectorConfig, parts: ExecutorParts) {
-    this.executors = createExecutors(config, parts).map((executor) => this.#watch(executor, parts.onOutcome));
+    this.executors = createExecutors(config, parts).map((executor) => this.#watch(executor, parts));
   }
 
   /** Kinds whose last attempts all failed. */
@@ -36,11 +38,13 @@ export class WatchedExecutors {
     return [...this.#failures].filter(([, count]) => count >= failingFrom).map(([kind]) => kind);
   }
 
-  #watch(executor: Executor, onOutcome: ExecutorParts['onOutcome']): Executor {
+  #watch(executor: Executor, { onOutcome, toWall }: ExecutorParts): Executor {
     return {
       ...executor,
       execute: async (action, context) => {
-        const outcome = await executor.execute(action, context);
+        // Blocks reckon with steady time; what people and programs are told is of the wall clock.
+        const told = executor.kind === 'block' ? action : tellWallClock(action, toWall);
+        const outcome = await executor.execute(told, context);
         const isWell = outcome.status === 'done';
         this.#failures.set(executor.kind, isWell ? 0 : (this.#failures.get(executor.kind) ?? 0) + 1);
         onOutcome(action, outcome);
@@ -75,4 +79,20 @@ function plainNotes(deviceModel: string): DeviceModelNotes {
   const [type = '', ...rest] = deviceModel.split('.');
   const title = `${rest.join(' ')} (${type})`.replaceAll('_', ' ').trim();
   return { deviceModel, title, vulnerabilities: [], adviceUrl: undefined };
+}
+
+/** The same action with the times of the wall clock. */
+export function tellWallClock(action: PlannedAction, toWall: (steadyMs: number) => number): PlannedAction {
+  const { verdict } = action;
+  const { evidence } = verdict;
+  return {
+    ...action, plannedMs: toWall(action.plannedMs), dueMs: toWall(action.dueMs), expiresMs: toWall(action.expiresMs),
+    verdict: {
+      ...verdict, sinceMs: toWall(verdict.sinceMs), firstFlowMs: toWall(verdict.firstFlowMs),
+      supportedMs: toWall(verdict.supportedMs),
+      evidence: evidence === undefined ? undefined : {
+        ...evidence, windowStartMs: toWall(evidence.windowStartMs), windowEndMs: toWall(evidence.windowEndMs),
+      },
+    },
+  };
 }

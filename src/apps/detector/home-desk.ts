@@ -3,7 +3,7 @@
  * the control socket of a running detector and, where none runs, over the state alone.
  */
 import { formatAddress, OperatorError, parseAddress, parsePrefix } from '#base';
-import { NftBlocks, referenceOf, type AuditRow, type BlockTarget, type ListedAction, type Withheld } from '#action';
+import { NftBlocks, normaliseReference, referenceOf, type AuditRow, type BlockTarget, type ListedAction, type Withheld } from '#action';
 import type { Evidence } from '#evidence';
 import type { Verdict } from '#verdict';
 import type { ActionDesk } from './action-desk.ts';
@@ -64,7 +64,7 @@ export function findHome({ config, store, engine, desk }: DetectorCore, asked: s
   ]);
   if (names.has(asked)) return asked;
   for (const name of names) if (store.pseudonyms.ofHome(name) === asked) return name;
-  const reference = asked.toUpperCase();
+  const reference = normaliseReference(asked);
   const action = desk.outbox.list().find(({ id }) => referenceOf(id) === reference);
   if (action !== undefined) return action.home;
   throw new OperatorError('bad-option', `Nothing is known of a home '${asked}': give its name, its pseudonym of the ` +
@@ -200,7 +200,7 @@ function canonical(address: string): string {
 
 /** Has an action of uncertain fate, or one that failed, tried again. @param asked  id or reference */
 export function resendAction({ desk, steady }: DetectorCore, asked: string): string {
-  const action = desk.outbox.list().find(({ id }) => id === asked || referenceOf(id) === asked.toUpperCase());
+  const action = desk.outbox.list().find(({ id }) => id === asked || referenceOf(id) === normaliseReference(asked));
   if (action === undefined) throw new OperatorError('bad-option', `There is no action ${asked}.`);
   const nowMs = steady.nowMs();
   desk.outbox.resend(action.id, nowMs, nowMs + resentForMs);

@@ -12,7 +12,8 @@ async function main(argv: readonly string[]): Promise<number> {
   configureDetect(program, (code) => {
     exitCode = code;
   }, {});
-  process.stdout.on('error', () => undefined);
+  // Whoever reads may go away, and the disk under a log may be full: neither ends a detector.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;

@@ -1,5 +1,5 @@
 /** A detector as a process: runs until a signal, ends in order, tells what went wrong. */
-import { describeError } from '#base';
+import { describeError, OperatorError } from '#base';
 import type { DetectorConfig } from './config/detector-config.ts';
 import { DetectorService } from './detector-service.ts';
 import { createRoutes } from './routes.ts';
@@ -10,15 +10,22 @@ const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * Runs until SIGINT, SIGTERM or SIGHUP; a second one ends at once.
  *
  * @returns exit code: 0, or 70 after a bug of ours
- * @throws OperatorError, EnvironmentError  it cannot start
+ * @throws OperatorError     the config has no listener, or something else of it cannot be used
+ * @throws EnvironmentError  it cannot start
  */
 export async function runService(config: DetectorConfig): Promise<0 | 70> {
+  if (config.input.listen.length === 0) throw new OperatorError('bad-option', `${config.file} listens nowhere, so that ` +
+    'no flow could ever come: give input.listen, such as listen = ["udp://0.0.0.0:2055"]. Only --replay works without.');
   let end: (code: 0 | 70) => void = () => undefined;
   const ended = new Promise<0 | 70>((resolve) => {
     end = resolve;
   });
-  const onSignal = (): void => end(0);
-  for (const signal of endingSignals) process.once(signal, onSignal);
+  const onSignal = (): void => {
+    // Without a listener the next one ends the process, whichever of them it is.
+    for (const signal of endingSignals) process.off(signal, onSignal);
+    end(0);
+  };
+  for (const signal of endingSignals) process.on(signal, onSignal);
   const onBug = (thrown: unknown): void => {
     const detail = thrown instanceof Error ? thrown.stack ?? thrown.message : describeError(thrown);
     process.stderr.write(`natlens: this is a bug in natlens, please report it:\n${detail}\n`);

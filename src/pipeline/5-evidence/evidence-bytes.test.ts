@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { dynamicPort, icmpBase, privatePrefix } from '#feature';
 import { arbitraryHomeFlow, arriveLate, rowsOf, type HomeFlow } from '../../../test/support/home-flows.ts';
 import { readEvidence, writeEvidence } from './evidence-bytes.ts';
 import { EvidenceStore } from './evidence-store.ts';
@@ -128,6 +129,38 @@ test('what is cut, damaged, of another version or of other options is refused', 
   assert.match(refusal(withDigest(Uint8Array.of(...sample, 0, 0))), /hold all of it/);
   assert.match(refusal(sample, { windowMs: 31_000, latenessMs: 6_000 }), /another window/);
   assert.match(refusal(sample, { tokensMax: 3 }), /1 to 3 there may be/);
+});
+
+/** Key of `tcp/443 198.51.100.0/24 2^10`, and a ring with the latest bucket. */
+const soundToken = [0xc6_3364, 10 << 17, 6 << 18 | 443, 1, 0];
+const unsound: readonly (readonly [string, readonly (readonly number[])[], RegExp])[] = [
+  ['a token twice', [soundToken, soundToken], /tokens of the evidence do not ascend/],
+  ['no token', [], /claims 0 tokens/],
+  ['a token that was never seen', [[...soundToken.slice(0, 3), 0, 0]], /no flow makes/],
+  ['a bucket beyond window and lateness', [[...soundToken.slice(0, 4), 1 << 5]], /no flow makes/],
+  ['a prefix that is none', [[privatePrefix + 1, ...soundToken.slice(1)]], /no flow makes/],
+  ['IPv4 with more bits', [[0xc6_3364, 10 << 17 | 1, ...soundToken.slice(2)]], /no flow makes/],
+  ['a larger size than there is', [[0xc6_3364, 64 << 17, ...soundToken.slice(2)]], /no flow makes/],
+  ['a protocol that is none', [[0xc6_3364, 10 << 17, 256 << 18 | 443, 1, 0]], /no flow makes/],
+  ['a port class that is none', [[0xc6_3364, 10 << 17, 6 << 18 | dynamicPort + 1, 1, 0]], /no flow makes/],
+  ['ICMP of TCP', [[0xc6_3364, 10 << 17, 6 << 18 | icmpBase, 1, 0]], /no flow makes/],
+  ['ICMP of ICMPv6', [[0xc6_3364, 10 << 17, 58 << 18 | icmpBase, 1, 0]], /no flow makes/],
+  ['a port of ICMP', [[0xc6_3364, 10 << 17, 1 << 18 | 443, 1, 0]], /no flow makes/],
+];
+
+test('what no flow makes is refused though its digest fits', () => {
+  const whole = { ...options, homesMax: 1, tokensMax: 128 };
+  const bytesOf = (tokens: readonly (readonly number[])[], more: object = {}, copies = 1, latestBucket = 5) => {
+    const entry = { deviceModel: 'webcam.Test.One', classifier: 'c1',
+      tokens: tokens.map((words) => Uint32Array.from(words)), ...more };
+    return writeEvidence({ latestBucket, entries: Array.from({ length: copies }, () => entry) }, whole);
+  };
+  assert.equal(refusal(bytesOf([soundToken])), '');
+  for (const [what, tokens, sentence] of unsound) assert.match(refusal(bytesOf(tokens)), sentence, what);
+  assert.match(refusal(bytesOf([soundToken], {}, 2)), /entries of the evidence do not ascend/);
+  assert.match(refusal(bytesOf([soundToken], { classifier: '' })), /no name/);
+  assert.match(refusal(bytesOf([soundToken], {}, 1, -Infinity)), /claims 1 classifiers/);
+  assert.match(refusal(bytesOf([soundToken], {}, 1, 0.5)), /no time/);
 });
 
 test('fuzz: changed bytes are refused, or are what evidence that there could be is written as', () => {

@@ -55,6 +55,8 @@ export type MailOptions = {
   /** Templates here are used instead of the shipped ones of the same name. */
   readonly templateFolder: string | undefined;
   readonly language: string;
+  /** Zone of the times in mails, such as `Europe/Berlin`; undefined: the machine's. */
+  readonly timeZone?: string | undefined;
   readonly timeoutMs: number;
 };
 

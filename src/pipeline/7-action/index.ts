@@ -7,7 +7,9 @@ export { NftBlocks, type NftFailure } from './block/nft-blocks.ts';
 export { type StandingBlock } from './block/block-element.ts';
 export { actionId, type ActionKey } from './plan/action-id.ts';
 export { planActions } from './plan/plan-actions.ts';
-export type { OperatorOrder, OptOut, OutboxState, PastAction, PlanChannels, PlanInput, Usage } from './plan/plan-input.ts';
+export type {
+  OperatorOrder, OptOut, OutboxState, PastAction, PlanChannels, PlanInput, Usage,
+} from './plan/plan-input.ts';
 export {
   Outbox, outboxDefaults, type Forgotten, type OutboxCounts, type OutboxOptions,
 } from './outbox/outbox.ts';

@@ -21,7 +21,7 @@ export function buildConfig(values: ConfigValues, source: {
     name: top.name, stateFolder: place(top.state_folder), dryRun: top.dry_run, checkpointMs: top.checkpoint,
     input: {
       listen: input.listen, exporters: input.exporters, receiveBufferBytes: input.receive_buffer, pair: input.pair,
-      renormalise: input.renormalise, l7: input.l7, activeTimeoutMs: input.active_timeout,
+      pairWaitMs: input.pair_wait, renormalise: input.renormalise, l7: input.l7, activeTimeoutMs: input.active_timeout,
       idleTimeoutMs: input.idle_timeout, clockSkewMs: input.clock_skew,
     },
     homes: {
@@ -39,8 +39,10 @@ export function buildConfig(values: ConfigValues, source: {
     verdict: buildVerdict(values.verdict),
     ladder: buildLadder(values, place),
     mail: buildMail(values, place),
-    webhooks: values.webhook.map(({ name, url, secret_file, rungs, home_name, timeout }) =>
-      ({ name, url, secretFile: place(secret_file), rungs, homeName: home_name, timeoutMs: timeout })),
+    webhooks: values.webhook.map(({ name, url, secret_file, ca_file, rungs, home_name, timeout }) => ({
+      name, url, secretFile: place(secret_file), caFile: ca_file === undefined ? undefined : place(ca_file), rungs,
+      homeName: home_name, timeoutMs: timeout,
+    })),
     syslogs: values.syslog.map(({ name, server, ca_file, facility, rungs, home_name, timeout }) => ({
       name, ...server, caFile: ca_file === undefined ? undefined : place(ca_file), facility, rungs,
       homeName: home_name, timeoutMs: timeout,
@@ -102,6 +104,7 @@ function buildMail({ mail, 'mail.dkim': dkim }: ConfigValues, place: (path: stri
   const placeIf = (path: string | undefined): string | undefined => path === undefined ? undefined : place(path);
   return {
     server: mail.server, credentialsFile: placeIf(mail.credentials_file), requireTls: mail.require_tls,
+    caFile: placeIf(mail.ca_file), timeZone: mail.time_zone,
     from: mail.from, replyTo: mail.reply_to, providerName: mail.provider_name, helpPhone: mail.help_phone,
     helpUrl: mail.help_url, templateFolder: placeIf(mail.template_folder), language: mail.language,
     timeoutMs: mail.timeout,

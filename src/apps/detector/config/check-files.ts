@@ -29,11 +29,15 @@ function listFiles({ stateFolder, classifiers, ladder: { verify }, mail, webhook
     { key: 'verify.classifier_folder', file: verify.classifierFolder, kind: 'folder' },
     { key: 'verify.command', file: program?.includes('/') === true ? program : undefined, kind: 'program' },
     { key: 'mail.credentials_file', file: mail?.credentialsFile, kind: 'secret', bytesMin: 1 },
+    { key: 'mail.ca_file', file: mail?.caFile, kind: 'file', bytesMin: 1 },
     { key: 'mail.template_folder', file: mail?.templateFolder, kind: 'folder' },
     { key: 'mail.dkim.key_file', file: mail?.dkim?.keyFile, kind: 'secret', bytesMin: 1 },
     ...webhooks.map(({ secretFile }, i) => ({
       key: 'webhook.secret_file', path: `webhook[${i + 1}].secret_file`, file: secretFile, kind: 'secret' as const,
       bytesMin: secretBytesMin,
+    })),
+    ...webhooks.map(({ caFile }, i) => ({
+      key: 'webhook.ca_file', path: `webhook[${i + 1}].ca_file`, file: caFile, kind: 'file' as const, bytesMin: 1,
     })),
     ...syslogs.map(({ caFile }, i) => ({
       key: 'syslog.ca_file', path: `syslog[${i + 1}].ca_file`, file: caFile, kind: 'file' as const, bytesMin: 1,

@@ -5,7 +5,7 @@
 import { limits, parsePrefix, type Prefix } from '#base';
 import { rungs } from '#action';
 import { evidenceDefaults } from '#evidence';
-import { meterDefaults } from '#flow';
+import { flowPairerDefaults, meterDefaults } from '#flow';
 import { verdictDefaults, verdictPolicyNames } from '#verdict';
 import {
   choice, command, decimalNumber, duration, flag, listOf, size, text, wholeNumber, type ValueKind,
@@ -142,6 +142,9 @@ export const configKeys = [
     'Asked of the system for each UDP socket; net.core.rmem_max may allow less, which is logged'),
   input.withDefault('pair', flag, true,
     'Joins one-way records to biflows. Off only for exporters that send biflows themselves'),
+  input.withDefault('pair_wait', duration({ min: 0, max: hourMs }), flowPairerDefaults.pairWaitMs,
+    'How long a one-way record waits for its other direction, and a verdict with it. An exporter that sends both ' +
+    'directions together (softflowd, nfprobe) needs seconds; shorter than the exporter needs it leaves halves'),
   input.withDefault('renormalise', flag, false,
     'Multiplies the counters of sampled flows by the sampling interval'),
   input.withDefault('l7', choice(['prefix', 'exporter', 'none']), 'prefix',
@@ -245,6 +248,8 @@ export const configKeys = [
   mail.optional('credentials_file', net.path('file'), 'no login',
     'File with user:password on one line, not readable by everybody', '/etc/natlens/mail-credentials'),
   mail.withDefault('require_tls', flag, true, 'Sends nothing without TLS'),
+  mail.optional('ca_file', net.path('file'), "the system's authorities",
+    'Certificates (PEM) that the mail server must descend from', '/etc/natlens/mail-ca.pem'),
   mail.required('from', net.mailbox, 'Sender of the mails', 'Example Net <security@example.net>'),
   mail.optional('reply_to', net.mailAddress, 'replies go to the sender',
     'Where replies go: "not mine" and opting out', 'abuse@example.net'),
@@ -257,6 +262,7 @@ export const configKeys = [
   mail.optional('template_folder', net.path('folder'), 'the shipped templates',
     'Templates here are used instead of the shipped ones of the same name', '/etc/natlens/templates'),
   mail.withDefault('language', net.languageTag, 'en', 'Language of homes that name none; en, de and es are shipped'),
+  mail.optional('time_zone', net.timeZone, "the machine's zone", 'Zone of the times in mails', 'Europe/Berlin'),
   mail.withDefault('timeout', timeout, 60 * secondMs, 'How long one attempt may take'),
   dkim.required('domain', net.domainName, 'Domain that signs (d=)', 'example.net'),
   dkim.required('selector', net.domainName, 'Selector of the key in the DNS (s=)', 'natlens'),
@@ -268,6 +274,8 @@ export const configKeys = [
     'https://hooks.example.net/natlens'),
   webhook.required('secret_file', net.path('file'),
     'File with the key of the signature, at least 24 bytes, not readable by everybody', '/etc/natlens/tickets-secret'),
+  webhook.optional('ca_file', net.path('file'), "the system's authorities",
+    'Certificates (PEM) that the server must descend from', '/etc/natlens/hook-ca.pem'),
   webhook.withDefault('rungs', rungList, toldRungs, 'What the receiver is told of'),
   webhook.withDefault('home_name', flag, false, "Sends the home's name instead of its pseudonym"),
   webhook.withDefault('timeout', timeout, 10 * secondMs, 'How long one attempt may take'),
@@ -287,7 +295,7 @@ export const configKeys = [
     name: 'word', expected: 'a name of nftables: a letter, then letters, digits and _',
     pattern: /^[A-Za-z][A-Za-z0-9_]*$/, lengthMax: 31,
   }), 'natlens', "Table of nftables (family inet) that is natlens's own"),
-  block.withDefault('duration', duration({ min: minuteMs, max: 30 * dayMs }), hourMs,
+  block.withDefault('duration', duration({ min: secondMs, max: 30 * dayMs }), hourMs,
     'How long a block lasts; it always ends'),
   block.withDefault('blocks_max', wholeNumber({ min: 1, max: 65_536 }), 256, 'Blocks at once'),
   block.withDefault('allow', listOf(net.prefix, { countMax: 4_096 }), [],

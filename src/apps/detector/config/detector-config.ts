@@ -49,6 +49,8 @@ export type DetectorConfig = {
     readonly receiveBufferBytes: number;
     /** Joins one-way records to biflows. */
     readonly pair: boolean;
+    /** How long a one-way record waits for its other direction. */
+    readonly pairWaitMs: number;
     readonly renormalise: boolean;
     /** How the flows are made: classifiers that need others are refused. */
     readonly l7: L7Source;

@@ -198,6 +198,22 @@ export const languageTag: ValueKind<string> = text({
   lengthMax: 35,
 });
 
+/** A zone of the IANA database that this Node knows. */
+export const timeZone: ValueKind<string> = {
+  ...text({ name: 'time zone', expected: 'a time zone such as "Europe/Berlin" or "UTC"', lengthMax: 64 }),
+  read: (value) => typeof value === 'string' && isTimeZone(value)
+    ? value : new ValueFault(`is a time zone such as "Europe/Berlin" or "UTC", not ${showValue(value)}`),
+};
+
+function isTimeZone(name: string): boolean {
+  try {
+    // Throws for names that it does not know.
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
 export const domainName: ValueKind<string> = {
   ...text({ name: 'domain', expected: 'a domain such as "example.net"' }),
   read: (value) => typeof value === 'string' && isHostName(value)

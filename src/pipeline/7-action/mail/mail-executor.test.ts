@@ -39,7 +39,8 @@ const credentialsFile = file('login', 'natlens:a:secret\n');
 const options = (port: number, changed: Partial<MailOptions> = {}): MailOptions => ({
   server: `smtp://127.0.0.1:${port}`, credentialsFile: undefined, requireTls: false, from: 'hilfe@stadtwerke.example',
   replyTo: undefined, providerName: 'Stadtwerke Müller & Söhne', helpPhone: undefined, helpUrl: undefined,
-  dkim: undefined, templateFolder: undefined, language: 'en', timeoutMs: 5_000, ...changed,
+  dkim: undefined, templateFolder: undefined, language: 'en', timeZone: 'Europe/Berlin',
+  timeoutMs: 5_000, ...changed,
 });
 const contact: HomeContact = {
   home: 'home-1', mail: 'jurgen@kunde.example', name: 'Jürgen Größe', language: 'de', addresses: [],
@@ -50,7 +51,6 @@ const parts = {
     deviceModel, title: 'D-Link DCS-933L camera', vulnerabilities: ['CVE-2019-10999'],
     adviceUrl: 'https://maker.example/advice?a=1&b=2',
   }),
-  timeZone: 'Europe/Berlin',
 };
 const context = (changed: Partial<ExecutionContext> = {}): ExecutionContext => ({
   markCommitting: () => undefined, signal: new AbortController().signal, wallMs: () => sampleStartMs, ...changed,

@@ -15,8 +15,6 @@ import { deliverMail, type SmtpServer } from './smtp-delivery.ts';
 export type MailExecutorParts = {
   readonly contactOf: (home: string) => HomeContact | undefined;
   readonly notesOf: (deviceModel: string) => DeviceModelNotes;
-  /** Zone of the times in mails, such as `Europe/Berlin`; undefined: the machine's. */
-  readonly timeZone?: string;
 };
 
 const submissionPort = 587;
@@ -56,7 +54,7 @@ export function createMailExecutor(options: MailOptions, parts: MailExecutorPart
     if (why !== undefined) return { status: 'failed', detail: why };
     const language = templates.languageFor(action.channel, options.language);
     const notes = parts.notesOf(action.deviceModel);
-    const view = viewMail(action, options, contact, notes, language, parts.timeZone);
+    const view = viewMail(action, options, contact, notes, language, options.timeZone);
     const rung: MailRung = action.rung;
     const message = await composeMail({
       actionId: action.id, from, replyTo, to: { name: contact.name ?? '', address: contact.mail },

@@ -3,14 +3,21 @@ import type { Verdict } from '#verdict';
 import type { BlockTarget, PlannedAction, Reason, ReasonCode, VerificationAnswer } from '../action.ts';
 import type { OperatorOrder, OutboxState, PastAction } from '../plan/plan-input.ts';
 
-/** A row of `outbox_action`, as SQLite gives it. */
-export type ActionRow = {
+/** A row of `outbox_action` without its content, as SQLite gives it. */
+export type PastRow = {
   readonly id: string; readonly home: string; readonly device_model: string; readonly episode: number;
   readonly rung: string; readonly kind: string; readonly channel: string; readonly step: number;
   readonly is_dry_run: number; readonly reason_codes: string; readonly planned_ms: number; readonly due_ms: number;
-  readonly expires_ms: number; readonly next_ms: number; readonly state: string; readonly attempts: number; readonly finished_ms: number | null;
-  readonly answer: string | null; readonly detail: string; readonly content: string;
+  readonly expires_ms: number; readonly next_ms: number; readonly state: string; readonly attempts: number;
+  readonly finished_ms: number | null; readonly answer: string | null; readonly detail: string;
 };
+
+/** Columns of a `PastRow`. */
+export const pastColumns = `id, home, device_model, episode, rung, kind, channel, step, is_dry_run, reason_codes,
+  planned_ms, due_ms, expires_ms, next_ms, state, attempts, finished_ms, answer, detail`;
+
+/** All of a row. */
+export type ActionRow = PastRow & { readonly content: string };
 
 /** An action as people see it, in `explain` and in reports. */
 export type ListedAction = PastAction & {
@@ -30,17 +37,18 @@ export function writeContent({ reasons, verdict, block }: PlannedAction): string
   return JSON.stringify({ reasons, verdict, block: block ?? null } satisfies Content);
 }
 
-export function readPast(row: ActionRow): PastAction {
+export function readPast(row: PastRow): PastAction {
   return {
     id: row.id, home: row.home, deviceModel: row.device_model, episode: row.episode,
-    rung: row.rung as PastAction['rung'], kind: row.kind as PastAction['kind'], channel: row.channel, step: row.step, isDryRun: row.is_dry_run !== 0,
+    rung: row.rung as PastAction['rung'], kind: row.kind as PastAction['kind'], channel: row.channel,
+    step: row.step, isDryRun: row.is_dry_run !== 0,
     state: row.state as OutboxState, reasonCodes: row.reason_codes.split(',') as ReasonCode[],
     plannedMs: row.planned_ms, finishedMs: row.finished_ms ?? undefined,
     answer: (row.answer ?? undefined) as VerificationAnswer | undefined,
   };
 }
 
-export function readListed(row: ActionRow): ListedAction {
+export function readListed(row: PastRow): ListedAction {
   return {
     ...readPast(row), attempts: row.attempts, dueMs: row.due_ms, nextMs: row.next_ms,
     expiresMs: row.expires_ms, detail: row.detail,

@@ -11,9 +11,14 @@ CREATE TABLE IF NOT EXISTS outbox_action (
   next_ms REAL NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, finished_ms REAL, answer TEXT, detail TEXT NOT NULL,
   content TEXT NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS outbox_action_due ON outbox_action (state, kind, next_ms);
-CREATE INDEX IF NOT EXISTS outbox_action_home ON outbox_action (home);
-CREATE INDEX IF NOT EXISTS outbox_action_planned ON outbox_action (planned_ms);
+CREATE INDEX IF NOT EXISTS outbox_action_due ON outbox_action (kind, is_dry_run, next_ms, planned_ms, id)
+  WHERE state = 'planned';
+CREATE INDEX IF NOT EXISTS outbox_action_next ON outbox_action (next_ms) WHERE state = 'planned';
+CREATE INDEX IF NOT EXISTS outbox_action_expires ON outbox_action (expires_ms) WHERE state = 'planned';
+CREATE INDEX IF NOT EXISTS outbox_action_dry ON outbox_action (next_ms) WHERE state = 'planned' AND is_dry_run = 1;
+CREATE INDEX IF NOT EXISTS outbox_action_state ON outbox_action (state, finished_ms);
+CREATE INDEX IF NOT EXISTS outbox_action_home ON outbox_action (home, planned_ms);
+CREATE INDEX IF NOT EXISTS outbox_action_usage ON outbox_action (is_dry_run, planned_ms, kind, state, home);
 CREATE TABLE IF NOT EXISTS outbox_audit (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT, at_ms REAL NOT NULL, home TEXT NOT NULL, device_model TEXT NOT NULL,
   action TEXT NOT NULL, event TEXT NOT NULL, detail TEXT NOT NULL

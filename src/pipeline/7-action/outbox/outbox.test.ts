@@ -205,6 +205,8 @@ test('usage counts what was admitted within the windows, dry and real apart', ()
   const rates = { mailsPerHome: 1, perHomeMs: 10, actionsOverall: 1, overallMs: 9 };
   assert.deepEqual(outbox.usage(10, rates, false),
     { mailsByHome: new Map([['home-1', 2], ['home-2', 1]]), noticed: 3, messages: 1 });
+  assert.deepEqual(outbox.usage(10, rates, false, 'home-2'),
+    { mailsByHome: new Map([['home-2', 1]]), noticed: 3, messages: 1 });
   assert.deepEqual(outbox.usage(10, rates, true), { mailsByHome: new Map([['home-1', 1]]), noticed: 1, messages: 0 });
 });
 

@@ -3,13 +3,15 @@
  * (or part of the caller's), written down before the world is touched, so that a kill at any instant loses nothing and
  * does nothing twice; where nobody can know whether something happened, it says so instead of guessing.
  */
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { limits, OperatorError } from '#base';
 import type { LadderOptions } from '../action-options.ts';
 import type { ActionKind, BlockTarget, Cancelled, Outcome, Plan, PlannedAction, Withheld } from '../action.ts';
 import { messageKinds, noticedKinds, type OperatorOrder, type OptOut, type OutboxState, type PastAction, type Usage }
   from '../plan/plan-input.ts';
-import { type ActionRow, type ListedAction, readAction, readListed, readPast, writeContent } from './action-rows.ts';
+import {
+  type ActionRow, type ListedAction, pastColumns, type PastRow, readAction, readListed, readPast, writeContent,
+} from './action-rows.ts';
 import { type AuditRow, type AuditSubject, noSubject, OutboxJournal } from './outbox-journal.ts';
 import { OutboxOrders } from './outbox-orders.ts';
 import type { AuditEvent, OutboxCount } from './outbox-tables.ts';
@@ -62,6 +64,8 @@ export class Outbox {
   readonly #withheld = new Map<string, ReadonlySet<string>>();
   /** An action was refused for want of room since the last one that had some. */
   #isFull = false;
+  /** Actions, while a plan is taken up. */
+  #rowCount = 0;
 
   /**
    * @param db  opened by the owner: `secure_delete = ON`, WAL, `synchronous = FULL`; stays the owner's
@@ -82,6 +86,7 @@ export class Outbox {
   admit(plan: Plan): void {
     this.#journal.write(() => {
       for (const cancelled of plan.cancelled) this.#cancel(cancelled, plan.plannedMs);
+      if (plan.actions.length > 0) this.#rowCount = this.#countRows();
       for (const action of plan.actions) this.#admitAction(action);
       this.#auditWithheld(plan.withheld, plan.plannedMs);
     });
@@ -105,14 +110,15 @@ export class Outbox {
   }
 
   #hasRoom(action: PlannedAction): boolean {
-    const { rows } = this.#journal.sql(`SELECT count(*) AS rows FROM outbox_action`).get() as { rows: number };
-    if (rows < this.#options.actionsMax) {
+    if (this.#rowCount < this.#options.actionsMax) {
+      this.#rowCount++;
       this.#isFull = false;
       return true;
     }
     // Nothing is lost: the next plan asks for it again, since no history knows of it.
     this.#journal.count('refused-full');
-    if (!this.#isFull) this.#audit(action.plannedMs, noSubject, 'outbox-full', `${rows} actions: others must wait`);
+    const detail = `${this.#rowCount} actions: others must wait`;
+    if (!this.#isFull) this.#audit(action.plannedMs, noSubject, 'outbox-full', detail);
     this.#isFull = true;
     return false;
   }
@@ -154,20 +160,28 @@ export class Outbox {
     return this.#rows(home).map(readPast);
   }
 
-  /** What the rates have to count: what was admitted within their windows and not cancelled before it was done. */
-  usage(nowMs: number, rates: LadderOptions['rates'], isDryRun: boolean): Usage {
+  /**
+   * What the rates have to count: what was admitted within their windows and not cancelled before it was done.
+   *
+   * @param home  mails to others are left out, which is faster
+   */
+  usage(nowMs: number, rates: LadderOptions['rates'], isDryRun: boolean, home?: string): Usage {
     const counted = `is_dry_run = ? AND planned_ms > ? AND state NOT IN ('cancelled', 'expired')`;
     const dry = isDryRun ? 1 : 0;
+    const sql = (text: string): StatementSync => this.#journal.sql(text);
     return this.#journal.read(() => {
-      const mails = this.#journal.sql(`SELECT home, count(*) AS mails FROM outbox_action
-        WHERE kind = 'mail' AND ${counted} GROUP BY home`).all(dry, nowMs - rates.perHomeMs) as
-        { home: string; mails: number }[];
-      const overall = this.#journal.sql(`SELECT count(*) FILTER (WHERE kind IN (${noticed})) AS noticed,
+      const mails = (home === undefined
+        ? sql(`SELECT home, count(*) AS mails FROM outbox_action WHERE kind = 'mail' AND ${counted} GROUP BY home`)
+          .all(dry, nowMs - rates.perHomeMs)
+        : sql(`SELECT home, count(*) AS mails FROM outbox_action INDEXED BY outbox_action_home
+          WHERE kind = 'mail' AND ${counted} AND home = ? GROUP BY home`)
+          .all(dry, nowMs - rates.perHomeMs, home)) as { home: string; mails: number }[];
+      const overall = sql(`SELECT count(*) FILTER (WHERE kind IN (${noticed})) AS noticed,
         count(*) FILTER (WHERE kind IN (${messages})) AS messages FROM outbox_action WHERE ${counted}`)
         .get(dry, nowMs - rates.overallMs) as { noticed: number; messages: number };
-      const { noticed: noticedCount, messages: messageCount } = overall;
       return {
-        mailsByHome: new Map(mails.map((row) => [row.home, row.mails])), noticed: noticedCount, messages: messageCount,
+        mailsByHome: new Map(mails.map((row) => [row.home, row.mails])), noticed: overall.noticed,
+        messages: overall.messages,
       };
     });
   }
@@ -183,18 +197,22 @@ export class Outbox {
 
   /** When there is something to do next; undefined: nothing waits. */
   nextDueMs(): number | undefined {
-    const { due } = this.#journal.read(() => this.#journal.sql(
-      `SELECT min(min(next_ms, expires_ms)) AS due FROM outbox_action WHERE state = 'planned'`).get()) as
-      { due: number | null };
-    return due ?? undefined;
+    return this.#journal.read(() => {
+      const waiting = `FROM outbox_action WHERE state = 'planned'`;
+      const { next } = this.#journal.sql(`SELECT min(next_ms) AS next ${waiting}`).get() as { next: number | null };
+      const { end } = this.#journal.sql(`SELECT min(expires_ms) AS end ${waiting}`).get() as { end: number | null };
+      return next === null || end === null ? undefined : Math.min(next, end);
+    });
   }
 
   /** Ends what is too late, and dry runs that are due. Before every round of work. */
   settle(nowMs: number): void {
     this.#journal.write(() => {
-      const rows = this.#journal.sql(`SELECT * FROM outbox_action WHERE state = 'planned' AND
-        (expires_ms <= ? OR (is_dry_run = 1 AND next_ms <= ?)) ORDER BY planned_ms, id`).all(nowMs, nowMs);
-      for (const row of rows as ActionRow[]) {
+      const waiting = `SELECT ${pastColumns} FROM outbox_action WHERE state = 'planned' AND`;
+      const late = this.#journal.sql(`${waiting} is_dry_run = 0 AND expires_ms <= ? ORDER BY expires_ms, id`)
+        .all(nowMs);
+      const dry = this.#journal.sql(`${waiting} is_dry_run = 1 AND next_ms <= ? ORDER BY next_ms, id`).all(nowMs);
+      for (const row of [...late, ...dry] as PastRow[]) {
         if (row.is_dry_run === 1) {
           this.#finish(row, nowMs, { state: 'dry-run', event: 'dry-run', detail: `${row.kind} ${row.channel}` });
         } else if (row.attempts === 0) {
@@ -264,8 +282,8 @@ export class Outbox {
    */
   recover(nowMs: number, idempotentKinds: readonly ActionKind[]): ListedAction[] {
     return this.#journal.write(() => {
-      const rows = this.#journal.sql(`SELECT * FROM outbox_action WHERE state IN ('attempting', 'committing')
-        ORDER BY planned_ms, id`).all() as ActionRow[];
+      const rows = this.#journal.sql(`SELECT ${pastColumns} FROM outbox_action
+        WHERE state IN ('attempting', 'committing') ORDER BY planned_ms, id`).all() as PastRow[];
       const uncertain: ListedAction[] = [];
       for (const row of rows) {
         const isRepeatable = row.state === 'attempting' || idempotentKinds.includes(row.kind as ActionKind);
@@ -332,7 +350,9 @@ export class Outbox {
 
   /** What blocks of a home were planned for, done or not; what cannot be read is left out. */
   blockTargets(home: string): BlockTarget[] {
-    return this.#rows(home).map(readAction)
+    return this.#journal.read(() => this.#journal.sql(`SELECT * FROM outbox_action
+      WHERE home = ? AND kind = 'block' ORDER BY planned_ms, id`).all(home) as ActionRow[])
+      .map(readAction)
       .flatMap((action) => (typeof action === 'string' || action.block === undefined ? [] : [action.block]));
   }
 
@@ -387,30 +407,34 @@ export class Outbox {
     });
   }
 
-  #rows(home: string | undefined): ActionRow[] {
+  #rows(home: string | undefined): PastRow[] {
+    const select = `SELECT ${pastColumns} FROM outbox_action`;
     const inOrder = `ORDER BY planned_ms, id`;
-    return this.#journal.read(() => (home === undefined
-      ? this.#journal.sql(`SELECT * FROM outbox_action ${inOrder}`).all()
-      : this.#journal.sql(`SELECT * FROM outbox_action WHERE home = ? ${inOrder}`).all(home)) as ActionRow[]);
+    return this.#journal.read(() => (home === undefined ? this.#journal.sql(`${select} ${inOrder}`).all()
+      : this.#journal.sql(`${select} WHERE home = ? ${inOrder}`).all(home)) as PastRow[]);
   }
 
-  #row(id: string): ActionRow | undefined {
-    return this.#journal.sql(`SELECT * FROM outbox_action WHERE id = ?`).get(id) as ActionRow | undefined;
+  #countRows(): number {
+    return (this.#journal.sql(`SELECT count(*) AS rows FROM outbox_action`).get() as { rows: number }).rows;
   }
 
-  #finish(row: ActionRow, nowMs: number, { state, event, detail, answer }: Finish): void {
+  #row(id: string): PastRow | undefined {
+    return this.#journal.sql(`SELECT ${pastColumns} FROM outbox_action WHERE id = ?`).get(id) as PastRow | undefined;
+  }
+
+  #finish(row: PastRow, nowMs: number, { state, event, detail, answer }: Finish): void {
     this.#journal.sql(`UPDATE outbox_action SET state = ?, finished_ms = ?, answer = ?, detail = ? WHERE id = ?`)
       .run(state, nowMs, answer ?? null, detail, row.id);
     this.#audit(nowMs, subjectOf(row), event, answer === undefined ? detail : `${answer}: ${detail}`);
   }
 
-  #giveUp(row: ActionRow, nowMs: number, detail: string): void {
+  #giveUp(row: PastRow, nowMs: number, detail: string): void {
     this.#finish(row, nowMs, {
       state: 'failed', event: 'failed', detail: `given up after ${row.attempts} attempts: ${detail}`,
     });
   }
 
-  #wait(row: ActionRow, nowMs: number, nextMs: number, event: AuditEvent, detail: string): void {
+  #wait(row: PastRow, nowMs: number, nextMs: number, event: AuditEvent, detail: string): void {
     this.#journal.sql(`UPDATE outbox_action SET state = 'planned', next_ms = ?, detail = ? WHERE id = ?`)
       .run(nextMs, detail, row.id);
     this.#audit(nowMs, subjectOf(row), event, detail);
@@ -421,6 +445,6 @@ export class Outbox {
   }
 }
 
-function subjectOf(row: ActionRow): AuditSubject {
+function subjectOf(row: PastRow): AuditSubject {
   return { id: row.id, home: row.home, deviceModel: row.device_model };
 }
