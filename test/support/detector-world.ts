@@ -39,9 +39,12 @@ export type HomeFlows = {
 const servers = ['203.0.113.7', '203.0.114.7', '203.0.115.7'];
 
 /** Flows of one home as a batch. */
-export function makeHomeFlows({ from, endMs, isDevice, seed = 3, dictionaries = createDictionaries() }: HomeFlows): FlowBatch {
+export function makeHomeFlows(
+  { from, endMs, isDevice, seed = 3, dictionaries = createDictionaries() }: HomeFlows,
+): FlowBatch {
   const random = new Random(seed);
-  const made: MadeFlow[] = makeFlows(endMs.length, seed, isDevice ? {} : { port: 6_667, name: 'Unknown', octets: 90_000 });
+  const stranger = { port: 6_667, name: 'Unknown', octets: 90_000 };
+  const made: MadeFlow[] = makeFlows(endMs.length, seed, isDevice ? {} : stranger);
   const batch = batchOf(made.map((flow, row) => ({ ...flow, startMs: (endMs[row] as number) - 10 * flow.octets })),
     dictionaries);
   const { columns } = batch;
@@ -74,7 +77,8 @@ export function layOutDetector(folder: string, more = '', classifiers: Readonly<
   for (const [name, bytes] of Object.entries(classifiers)) writeFileSync(join(folder, 'classifiers', name), bytes);
   const path = join(folder, 'detector.toml');
   writeFileSync(path, [
-    'state_folder = "state"', more.includes('[input]') ? '' : '[input]\nlisten = ["udp://127.0.0.1:0"]\nl7 = "exporter"',
+    'state_folder = "state"',
+    more.includes('[input]') ? '' : '[input]\nlisten = ["udp://127.0.0.1:0"]\nl7 = "exporter"',
     '[classifiers]\nfolder = "classifiers"', more, '',
   ].join('\n'));
   return path;

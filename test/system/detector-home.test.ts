@@ -13,8 +13,9 @@ import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { simpleParser } from 'mailparser';
-import type { HomeExplanation } from '../../src/apps/detector/home-desk.ts';
 import { systemClock } from '#base';
+import type { HomeExplanation } from '../../src/apps/detector/home-desk.ts';
+import type { DetectorStatus } from '../../src/apps/detector/status.ts';
 import { environment, launcher, runNatlens } from '../support/natlens-process.ts';
 import { makeCertificate } from '../support/test-certificate.ts';
 import {
@@ -146,12 +147,14 @@ with open('${path}', 'wb', buffering=0) as file:
     writeFileSync(join(folder, 'nfprobe'), exporterSettings);
     await said(this.network.start('p', ['pmacctd', '-f', join(folder, 'nfprobe')]), 'Exporting flows to');
     await pause(500);
+    let lostCount = 0;
     for (let round = 0; round < 60; round++) {
       for (const exchange of deviceRound) {
-        assert.ok(await this.network.exchange('A', exchange), JSON.stringify(exchange));
+        if (!await this.network.exchange('A', exchange)) lostCount++;
         await pause(20);
       }
     }
+    assert.ok(lostCount < 10, `${lostCount} of ${60 * deviceRound.length} exchanges of the lab were lost`);
     await until('the exporter has told all', 20_000, async () => {
       const bytes = statSync(path).size;
       await pause(madeAs.idle * 1_000 + 1_500);
@@ -170,7 +173,9 @@ with open('${path}', 'wb', buffering=0) as file:
     const server = this.network.start('p',
       [process.execPath, script, String(smtpPort), certificate.keyFile, certificate.certFile]);
     createInterface({ input: server.stdout as NodeJS.ReadableStream })
-      .on('line', (line) => { if (line.startsWith('{')) this.mails.push(JSON.parse(line) as Mail); });
+      .on('line', (line) => {
+        if (line.startsWith('{')) this.mails.push(JSON.parse(line) as Mail);
+      });
     await said(server, 'ready');
   }
 
@@ -196,13 +201,26 @@ with open('${path}', 'wb', buffering=0) as file:
     })());
   }
 
+  /** Does an exchange come back, the first time or, as packets may be lost on a busy machine, one of the next? */
+  async gets(letter: HomeLetter, exchange: Exchange): Promise<boolean> {
+    for (let tries = 0; tries < 3; tries++) {
+      if (await this.network.exchange(letter, exchange)) return true;
+    }
+    return false;
+  }
+
   async quiet(): Promise<void> {
     this.#isTalking = false;
     await Promise.all(this.#talks);
   }
 
   explain(home: string): HomeExplanation {
-    return JSON.parse(this.#natlens('detect', 'explain', home, '--config', this.configPath, '--json')) as HomeExplanation;
+    const answer = this.#natlens('detect', 'explain', home, '--config', this.configPath, '--json');
+    return JSON.parse(answer) as HomeExplanation;
+  }
+
+  status(): DetectorStatus {
+    return JSON.parse(this.#natlens('detect', 'status', '--config', this.configPath, '--json')) as DetectorStatus;
   }
 
   /** What helps to see why a run failed. */
@@ -266,15 +284,13 @@ test('the home with the device is found, told and protected; the other one is le
     assert.deepEqual(run.blocked(), [], 'presence alone blocks nothing');
 
     // Now the device is called by its new masters.
-    for (const exchange of [command, update] as Exchange[]) {
-      assert.ok(await run.network.exchange('A', exchange), JSON.stringify(exchange));
-    }
+    const gets = (letter: HomeLetter, exchange: Exchange | undefined): Promise<boolean> =>
+      run.gets(letter, exchange as Exchange);
+    for (const exchange of [command, update]) assert.ok(await gets('A', exchange), JSON.stringify(exchange));
     const key = `${wanAddresses.A} . ${third} . tcp . 23`;
     await until('a block', 30_000, () => run.blocked().includes(key));
     const blockedMs = systemClock.nowMs();
     assert.deepEqual(run.blocked(), [key], 'what is allowed, and what the other home does, is not blocked');
-    const gets = (letter: HomeLetter, exchange: Exchange | undefined): Promise<boolean> =>
-      run.network.exchange(letter, exchange as Exchange);
     assert.equal(await gets('A', command), false);
     assert.equal(await gets('A', update), true, 'an allowed address');
     assert.equal(await gets('A', { ...command as Exchange, port: 443 }), true, 'another port');
@@ -293,11 +309,12 @@ test('the home with the device is found, told and protected; the other one is le
     assert.deepEqual(other.actions, []);
     assert.ok(other.evidence.every(({ score }) => score < 3), JSON.stringify(other.evidence));
     assert.equal(run.mails.length, 1, 'one mail for one thing');
-    const status = JSON.parse(runNatlens(['detect', 'status', '--config', run.configPath, '--json'], { cwd: folder }).stdout) as
-      { flows: { ofHomes: number } };
+    const status = run.status();
     context.diagnostic(JSON.stringify({ mailMs, lastedMs, flows: status.flows, evidence: found.evidence[0]?.score,
       other: other.evidence.map(({ score }) => score) }));
     assert.ok(status.flows.ofHomes > 500, JSON.stringify(status.flows));
+    assert.equal(status.homes.known, 2, 'the other home was looked at, too');
+    assert.deepEqual(status.health, []);
     detector.kill('SIGTERM');
     assert.equal(await ended(detector), 0, run.log.slice(-5).join('\n'));
     // No address and no name of a home in the log.

@@ -57,13 +57,16 @@ Promise<Outcome> {
   { markCommitting: () => undefined, signal: new AbortController().signal, wallMs: systemClock.nowMs });
 }
 
-/** Exchanges of both homes that do not come back, of a list; all at once. */
+/** Exchanges that do not come back, of a list: all at once, and those that were lost by chance a second time. */
 async function lost(exchanges: readonly (Exchange & { from?: HomeLetter })[]): Promise<string[]> {
-  const told = await Promise.all(exchanges.map(async ({ from = 'A', ...exchange }) => {
-    const text = `${from} ${exchange.protocol} ${exchange.to} ${exchange.port}`;
-    return await network.exchange(from, exchange) ? '' : text;
-  }));
-  return told.filter(Boolean).sort();
+  const isLost = async ({ from = 'A', ...exchange }: Exchange & { from?: HomeLetter }): Promise<boolean> =>
+    !await network.exchange(from, exchange);
+  let left = [...exchanges];
+  for (let tries = 0; tries < 2 && left.length > 0; tries++) {
+    const told = await Promise.all(left.map(isLost));
+    left = left.filter((_, i) => told[i]);
+  }
+  return left.map(({ from = 'A', protocol, to, port }) => `${from} ${protocol} ${to} ${port}`).sort();
 }
 
 /** Of each home to some addresses and ports. */

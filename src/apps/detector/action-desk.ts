@@ -1,6 +1,6 @@
 /**
- * Where verdicts become actions: gathers what a plan is made from, has it made by the pure planner, and puts it into the
- * outbox. Executing is the outbox runner's.
+ * Where verdicts become actions: gathers what a plan is made from, has it made by the pure planner, and puts it into
+ * the outbox. Executing is the outbox runner's.
  */
 import { limits } from '#base';
 import {
@@ -53,12 +53,13 @@ export class ActionDesk {
       ? [...book.all()].filter(wasPresent) : [...homes].flatMap((home) => book.ofHome(home).filter(wasPresent));
     const history = homes === undefined
       ? outbox.history() : [...homes].flatMap((home) => outbox.history(home));
+    const [onlyHome] = homes?.size === 1 ? homes : [];
     const optedOut = this.#config.homes.list.filter((entry) => entry.optedOut)
       .map(({ home }) => ({ home, deviceModel: undefined }));
     const plan = planActions({
       nowMs, isDryRun: dryRun, ladder, channels: this.#channels, verdicts, contacts: this.#contacts, indicators,
       hits: this.#hits, orders: outbox.orders(), optOuts: [...optedOut, ...outbox.optOuts()], history,
-      usage: outbox.usage(nowMs, ladder.rates, dryRun),
+      usage: outbox.usage(nowMs, ladder.rates, dryRun, onlyHome),
     });
     outbox.admit(plan);
     this.#noteWithheld(plan.withheld, homes ?? new Set(verdicts.map(({ home }) => home)));
@@ -72,6 +73,11 @@ export class ActionDesk {
       if (ofHome === undefined) this.#withheld.delete(home);
       else this.#withheld.set(home, ofHome);
     }
+  }
+
+  /** Is any action about a home still known? */
+  remembers(home: string): boolean {
+    return this.outbox.history(home).length > 0;
   }
 
   /** Addresses of a home that blocks were planned for. */

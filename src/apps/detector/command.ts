@@ -1,6 +1,6 @@
 /**
- * `natlens detect`: runs a detector, and asks or orders one that runs. The bundle has this as its whole command; the full
- * natlens adds replays.
+ * `natlens detect`: runs a detector, and asks or orders one that runs. The bundle has this as its whole command; the
+ * full natlens adds replays.
  */
 import { Option, type Command } from 'commander';
 import { OperatorError, systemClock } from '#base';
@@ -75,8 +75,8 @@ function configureQuestions(command: Command): void {
       if (status === notRunning) throw new OperatorError('bad-option', `No detector runs on ${config.stateFolder}.`);
       print(options, status, () => formatStatus(status as DetectorStatus), command);
     });
-  addVerb(command, 'explain <home>', 'Shows what is known of a home, what was found there and why, and what was done. ' +
-    'A home goes by its name, by its pseudonym of the log, or by the reference of a mail.')
+  addVerb(command, 'explain <home>', 'Shows what is known of a home, what was found there and why, and what was done. A ' +
+    'home goes by its name, by its pseudonym of the log, or by the reference of a mail.')
     .action(async (home: string, options: AskOptions) => {
       const answer = await ask(await readConfig(options.config), { path: '/explain', body: { home } },
         (core) => explainHome(core, home));
@@ -105,10 +105,11 @@ function configureOrders(command: Command): void {
       const answer = await ask(await readConfig(options.config),
         { path: '/opt-out', body: { home, deviceModel: options.deviceModel, isOut } },
         (core) => ({ home: setOptOut(core, home, options.deviceModel, isOut) }));
-      print(options, answer, () => `${isOut ? 'opted out' : 'opted in'}: ${(answer as { home: string }).home}`, command);
+      const done = isOut ? 'opted out' : 'opted in';
+      print(options, answer, () => `${done}: ${(answer as { home: string }).home}`, command);
     });
-  addVerb(command, 'block <home> <device-model>', 'Orders to block a destination or a port for a home in which a device ' +
-    'model is present; a running detector does it at once, for the time that the config says.')
+  addVerb(command, 'block <home> <device-model>', 'Orders to block a destination or a port for a home in which a ' +
+    'device model is present; a running detector does it at once, for the time that the config says.')
     .option('--destination <address>', 'address or prefix to block')
     .option('--port <port>', 'port to block')
     .addOption(new Option('--protocol <protocol>', 'of the port').choices(['tcp', 'udp']).default('tcp'))
@@ -124,8 +125,8 @@ function configureOrders(command: Command): void {
         `No detector runs on ${config.stateFolder}: only a running one blocks.`);
       print(options, answer, () => `ordered: ${(answer as { ids: string[] }).ids.join(', ')}`, command);
     });
-  addVerb(command, 'resend <action>', 'Has an action done again that failed or is of uncertain fate, by its id or the ' +
-    'reference of its mail.')
+  addVerb(command, 'resend <action>', 'Has an action done again that failed or is of uncertain fate, by its id or ' +
+    'the reference of its mail.')
     .action(async (action: string, options: AskOptions) => {
       const answer = await ask(await readConfig(options.config), { path: '/resend', body: { action } },
         (core) => ({ id: resendAction(core, action) }));

@@ -45,13 +45,16 @@ class SteppingClock implements Clock {
   readonly nowMs = (): number => this.#start.wall + (process.uptime() - this.#start.monotonic) * 1_000 + this.stepMs;
 }
 
-type Running = { readonly service: DetectorService; readonly lines: Record<string, unknown>[]; readonly clock: SteppingClock };
+type Running = {
+  readonly service: DetectorService; readonly lines: Record<string, unknown>[]; readonly clock: SteppingClock;
+};
 
 async function start(t: TestContext, configPath: string, clock = new SteppingClock()): Promise<Running> {
   const lines: Record<string, unknown>[] = [];
   const bugs: unknown[] = [];
   const service = await DetectorService.start(await readConfig(configPath), {
-    logStream: { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) }, clock, routes: createRoutes,
+    logStream: { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) }, clock,
+    routes: createRoutes,
     onBug: (thrown) => bugs.push(thrown),
   });
   let isStopped = false;
@@ -75,7 +78,8 @@ function layOut(t: TestContext, more = twoHomes): { folder: string; config: stri
 /** Sends a home's flows, which end just now. */
 async function send({ service, clock }: Running, from: string, isDevice: boolean, count = 40): Promise<void> {
   const nowMs = clock.nowMs();
-  const batch = makeHomeFlows({ from, isDevice, endMs: Array.from({ length: count }, (_, i) => nowMs - (count - i) * 50) });
+  const endMs = Array.from({ length: count }, (_, i) => nowMs - (count - i) * 50);
+  const batch = makeHomeFlows({ from, isDevice, endMs });
   const { datagrams } = encodeFlows(batch, nowMs);
   const port = service.sockets().udp[0]?.port ?? 0;
   const socket = createSocket('udp4');

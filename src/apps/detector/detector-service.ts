@@ -60,6 +60,8 @@ export class DetectorService {
   #nextCheckpointMs: number;
   #clockSteps = 0;
   #hasBug = false;
+  /** Homes that something was done about, or tried, since they were planned for. */
+  readonly #doneHomes = new Set<string>();
 
   /**
    * Starts a detector.
@@ -109,7 +111,10 @@ export class DetectorService {
     this.#executors = new WatchedExecutors(config, {
       pseudonyms: this.store.pseudonyms, nowMs, toWall: (steadyMs) => this.steady.toWall(steadyMs),
       secondOpinion: (home, model) => this.engine.secondOpinion(home, model),
-      onOutcome: (action, outcome) => this.#logOutcome(action, outcome),
+      onOutcome: (action, outcome) => {
+        this.#doneHomes.add(action.home);
+        this.#logOutcome(action, outcome);
+      },
     });
     this.#runner = new OutboxRunner(this.desk.outbox, this.#executors.executors,
       { nowMs, wallMs, isDryRun: config.dryRun });
@@ -133,7 +138,8 @@ export class DetectorService {
     this.#udp = new UdpListener(input, listenerParts);
     this.#tcp = new TcpListener(input, listenerParts);
     this.#health = config.metrics === undefined ? undefined : new HealthServer(config.metrics, {
-      status: () => this.status(), onBug: (thrown) => this.log.error('health-bug', { detail: logText(describeError(thrown)) }),
+      status: () => this.status(),
+      onBug: (thrown) => this.log.error('health-bug', { detail: logText(describeError(thrown)) }),
     });
     this.#startedMs = nowMs();
     this.#nextCheckpointMs = this.#startedMs + config.checkpointMs;
@@ -220,6 +226,10 @@ export class DetectorService {
       const dueMs = this.desk.outbox.nextDueMs();
       if (this.#runner.unrecordedCount === 0 && (dueMs === undefined || dueMs > this.steady.nowMs())) return;
       const { uncertain, thrown } = await this.#runner.run();
+      // What was done may ask for the next rung: a confirmed verification for the mail.
+      const homes = new Set(this.#doneHomes);
+      this.#doneHomes.clear();
+      this.engine.planFor(homes);
       for (const id of uncertain) this.log.error('action-uncertain', { id: configText(id) });
       for (const detail of thrown) this.log.error('action-bug', { detail: logText(detail) });
     } catch (thrown) {
@@ -311,7 +321,7 @@ export class DetectorService {
       startedMs: steady.toWall(this.#startedMs), uptimeMs: nowMs - this.#startedMs, isDryRun: config.dryRun,
       health: this.#judge.judge({
         nowMs, startedMs: this.#startedMs, lastFlowMs: this.#lastFlowMs, lostUnits,
-        hasSmallBuffer: udp.sockets.some(({ receiveBufferBytes }) => receiveBufferBytes < config.input.receiveBufferBytes),
+        hasSmallBuffer: udp.sockets.some((socket) => socket.receiveBufferBytes < config.input.receiveBufferBytes),
         activeClassifiers: engine.classifiers.filter(({ stage }) => stage === 1).length,
         refusedClassifiers: this.#refused.filter(({ code }) => code !== 'superseded').length,
         stateFault: engine.stateFault, failingKinds: this.#executors.failing(), homesRefused: evidence.homesRefused,
@@ -347,7 +357,7 @@ function makeStateFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (thrown) {
-    throw new EnvironmentError('disk', `The state folder ${folder} cannot be made: ${describeError(thrown)}. Make it, ` +
-      'and give it to the user that the detector runs as.', thrown);
+    throw new EnvironmentError('disk', `The state folder ${folder} cannot be made: ${describeError(thrown)}. Make ` +
+      'it, and give it to the user that the detector runs as.', thrown);
   }
 }

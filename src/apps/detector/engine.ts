@@ -1,6 +1,6 @@
 /**
- * The detector's heart: named batches of flows in, verdicts and planned actions out. It has no socket and no clock of its
- * own; the live detector, the replay and the simulations run this very code.
+ * The detector's heart: named batches of flows in, verdicts and planned actions out. It has no socket and no clock of
+ * its own; the live detector, the replay and the simulations run this very code.
  */
 import { assertInvariant, EnvironmentError, limits } from '#base';
 import type { PlannedAction, VerificationAnswer } from '#action';
@@ -71,6 +71,8 @@ export class DetectorEngine {
   readonly #changedHomes = new Set<string>();
   #isRestored = false;
   #stateFault: string | undefined;
+  /** The journal still holds a home that was forgotten. */
+  #isJournalKept = false;
 
   /** Takes over what the store kept of an earlier run. */
   constructor(parts: EngineParts) {
@@ -218,6 +220,12 @@ export class DetectorEngine {
     else if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
   }
 
+  /** Plans for some homes: something was done about them. */
+  planFor(homes: Iterable<string>): void {
+    for (const home of homes) this.#changedHomes.add(home);
+    if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
+  }
+
   /** Plans for all homes: as time goes by, and after orders and opt-outs. */
   planAll(): void {
     this.#planDueMs = this.#parts.nowMs() + planEveryMs;
@@ -254,7 +262,7 @@ export class DetectorEngine {
     const { store, config, desk, nowMs: readNow } = this.#parts;
     const nowMs = readNow();
     const idle = this.evidence.dropIdle(nowMs - config.retention.homesMs);
-    this.book.prune(nowMs - config.retention.verdictsMs);
+    this.book.prune(nowMs - config.retention.verdictsMs, (home) => desk.remembers(home));
     const homes = this.evidence.takeDirtyHomes();
     const isWritten = this.#write(() => {
       this.#saveVerdicts(nowMs);
@@ -267,6 +275,7 @@ export class DetectorEngine {
       store.saveTime(this.#parts.saveTime());
       desk.prune(this.book, nowMs);
     });
+    if (isWritten && this.#isJournalKept) this.#isJournalKept = !store.truncateJournal();
     if (isWritten) this.book.markSaved();
     else for (const home of homes) this.evidence.markDirty(home);
     return isWritten;
@@ -288,20 +297,24 @@ export class DetectorEngine {
     return true;
   }
 
-  /** Erases a home everywhere. @returns false when nothing was known of it. @throws EnvironmentError  `disk` */
+  /**
+   * Erases a home everywhere.
+   *
+   * @returns false: the state's journal could not be emptied and holds the home until a checkpoint can
+   * @throws EnvironmentError  `disk`: it is as known as before
+   */
   forget(home: string): boolean {
     const { store, desk } = this.#parts;
-    const isKnown = this.evidence.forget(home);
-    this.#indicators.forget(home);
-    this.#changedHomes.delete(home);
-    const hadVerdicts = this.book.forget(home);
-    let hadActions = false;
     store.transaction(() => {
       store.forget(home);
-      hadActions = desk.forget(home, this.#parts.nowMs());
+      desk.forget(home, this.#parts.nowMs());
     });
-    store.truncateJournal();
-    return isKnown || hadVerdicts || hadActions;
+    this.evidence.forget(home);
+    this.#indicators.forget(home);
+    this.#changedHomes.delete(home);
+    this.book.forget(home);
+    this.#isJournalKept = !store.truncateJournal();
+    return !this.#isJournalKept;
   }
 
   counts(): EngineCounts {
@@ -312,5 +325,5 @@ export class DetectorEngine {
   }
 }
 
-/** Between two looks at what is due: a notice that waits ten minutes may wait half a minute longer. */
-const planEveryMs = 30_000;
+/** Between two looks at what is due: a notice that waits ten minutes may wait one longer. */
+const planEveryMs = 60_000;

@@ -61,7 +61,8 @@ function createExecutors(config: DetectorConfig, parts: ExecutorParts): Executor
   const receivers = { pseudonymOf: (home: string) => parts.pseudonyms.ofHome(home) };
   const executors: Executor[] = [];
   if (mail !== undefined) executors.push(createMailExecutor(mail, {
-    contactOf: (home) => contactOf.get(home), notesOf: (deviceModel) => notes.get(deviceModel) ?? plainNotes(deviceModel),
+    contactOf: (home) => contactOf.get(home),
+    notesOf: (deviceModel) => notes.get(deviceModel) ?? plainNotes(deviceModel),
   }));
   if (webhooks.length > 0) executors.push(createWebhookExecutor(webhooks, receivers));
   if (syslogs.length > 0) executors.push(createSyslogExecutor(syslogs, receivers));

@@ -3,7 +3,9 @@
  * the control socket of a running detector and, where none runs, over the state alone.
  */
 import { formatAddress, OperatorError, parseAddress, parsePrefix } from '#base';
-import { NftBlocks, normaliseReference, referenceOf, type AuditRow, type BlockTarget, type ListedAction, type Withheld } from '#action';
+import {
+  NftBlocks, normaliseReference, referenceOf, type AuditRow, type BlockTarget, type ListedAction, type Withheld,
+} from '#action';
 import type { Evidence } from '#evidence';
 import type { Verdict } from '#verdict';
 import type { ActionDesk } from './action-desk.ts';
@@ -123,7 +125,10 @@ export async function forgetHome(core: DetectorCore, asked: string): Promise<For
   const home = findHome(core, asked);
   const remarks: string[] = [];
   const released = await releaseHome(core, home, remarks);
-  engine.forget(home);
+  if (!engine.forget(home)) {
+    remarks.push('The journal of the state still holds the home, since another program reads the state or the disk ' +
+      'fails: a running detector empties it with the next checkpoint that can, and when it stops.');
+  }
   if (engine.mapper.entryOf(home) !== undefined) {
     remarks.push(`${config.file} names the home: remove its entry there, or its flows are evidence again.`);
   }
@@ -162,7 +167,9 @@ export function setOptOut(core: DetectorCore, asked: string, deviceModel: string
  *
  * @throws OperatorError  blocking is off, the target cannot be blocked, or the device model is not present
  */
-export function orderBlock(core: DetectorCore, order: BlockOrder): { readonly home: string; readonly ids: readonly string[] } {
+export function orderBlock(core: DetectorCore, order: BlockOrder): {
+  readonly home: string; readonly ids: readonly string[];
+} {
   const { config, desk, engine, steady } = core;
   const home = findHome(core, order.home);
   const { mitigate } = config.ladder;
@@ -171,7 +178,8 @@ export function orderBlock(core: DetectorCore, order: BlockOrder): { readonly ho
       'mitigate.reasons that hold "operator-order".');
   }
   if (engine.book.find(home, order.deviceModel)?.state !== 'present') {
-    throw new OperatorError('bad-option', `${order.deviceModel} is not present in this home: nothing is blocked for it.`);
+    throw new OperatorError('bad-option',
+      `${order.deviceModel} is not present in this home: nothing is blocked for it.`);
   }
   if (order.destination !== undefined && parsePrefix(order.destination) === undefined) {
     throw new OperatorError('bad-option', `'${order.destination}' is no address or prefix.`);
@@ -198,9 +206,11 @@ function canonical(address: string): string {
   return words === undefined ? address : formatAddress(Uint32Array.from(words), 0);
 }
 
-/** Has an action of uncertain fate, or one that failed, tried again. @param asked  id or reference */
-export function resendAction({ desk, steady }: DetectorCore, asked: string): string {
-  const action = desk.outbox.list().find(({ id }) => id === asked || referenceOf(id) === normaliseReference(asked));
+/** Has an action of uncertain fate, or one that failed, tried again. @param asked  id, reference, or name of the log */
+export function resendAction({ desk, steady, store }: DetectorCore, asked: string): string {
+  const reference = normaliseReference(asked);
+  const action = desk.outbox.list().find(({ id }) =>
+    id === asked || referenceOf(id) === reference || store.pseudonyms.ofAction(id) === asked);
   if (action === undefined) throw new OperatorError('bad-option', `There is no action ${asked}.`);
   const nowMs = steady.nowMs();
   desk.outbox.resend(action.id, nowMs, nowMs + resentForMs);

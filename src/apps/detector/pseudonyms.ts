@@ -1,5 +1,5 @@
 /**
- * Pseudonyms: what homes and exporters are called in logs, metrics and messages. The same name always has the same one,
+ * Pseudonyms: what homes, exporters and actions are called in logs, metrics and messages. The same name always has the same one,
  * and who does not hold the key can neither undo nor guess it (HMAC-SHA256, RFC 2104; a hash without a key would fall
  * to trying all addresses).
  */
@@ -29,9 +29,17 @@ export class Pseudonyms {
     return this.#make('e', address);
   }
 
-  #make(kind: 'h' | 'e', name: string): Pseudonym {
+  /**
+   * `a-3fa9…` @param id  of an action: a plain digest of its home's name, which whoever tries all addresses finds out
+   */
+  ofAction(id: string): Pseudonym {
+    return this.#make('a', id);
+  }
+
+  #make(kind: 'h' | 'e' | 'a', name: string): Pseudonym {
     // The kind is in the text too: a home that is named like its exporter's address is not called like it.
-    const text = createHmac('sha256', this.#key).update(kind === 'h' ? name : `exporter ${name}`).digest('hex');
+    const asked = { h: name, e: `exporter ${name}`, a: `log action ${name}` }[kind];
+    const text = createHmac('sha256', this.#key).update(asked).digest('hex');
     return `${kind}-${text.slice(0, digits)}` as Pseudonym;
   }
 }

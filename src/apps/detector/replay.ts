@@ -1,6 +1,6 @@
 /**
- * A detector over the flows of files: the engine as live, a state in memory, the flows' own times as timeline, and nothing
- * executed. What it finds is what a live detector would have found in these flows.
+ * A detector over the flows of files: the engine as live, a state in memory, the flows' own times as timeline, and
+ * nothing executed. What it finds is what a live detector would have found in these flows.
  */
 import { Counts, VirtualClock } from '#base';
 import type { ActionKind } from '#action';
@@ -51,7 +51,8 @@ export async function openReplay(given: DetectorConfig): Promise<FlowReceiver> {
 
   function describe(): ReplayResult {
     const { flows, flowsAccepted } = engine.counts();
-    const verdicts = [...engine.book.all()].sort((a, b) => compare(a.home, b.home) || compare(a.deviceModel, b.deviceModel));
+    const verdicts = [...engine.book.all()]
+      .sort((a, b) => compare(a.home, b.home) || compare(a.deviceModel, b.deviceModel));
     return {
       flows, flowsOfHomes: engine.mapper.counts().mapped, homes: engine.evidence.counts().homes,
       classifiers: engine.classifiers.map(({ file, digest, stage, classifier }, i) => ({

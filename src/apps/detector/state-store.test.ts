@@ -14,7 +14,8 @@ let folders = 0;
 const newFolder = (): string => join(root, String(folders++));
 
 const verdictOf = (home: string): Verdict => ({
-  home, deviceModel: 'webcam.Example.Cam_1', classifier: 'ab'.repeat(32), state: 'present', episode: 1, sinceMs: 7_200_000,
+  home, deviceModel: 'webcam.Example.Cam_1', classifier: 'ab'.repeat(32), state: 'present', episode: 1,
+  sinceMs: 7_200_000,
   firstFlowMs: 3_700_000, supportedMs: 7_200_000,
   evidence: {
     home, deviceModel: 'webcam.Example.Cam_1', classifier: 'ab'.repeat(32), windowStartMs: 3_600_000,

@@ -64,7 +64,9 @@ export class StateStore {
 
   private constructor(db: DatabaseSync, { pagesMax }: StateStoreOptions) {
     this.db = db;
+    // Without temp_store, pages of homes would go through files in /var/tmp when a transaction is large.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; ' +
+      'PRAGMA temp_store = MEMORY; ' +
       'PRAGMA busy_timeout = 2000; PRAGMA wal_autocheckpoint = 200; PRAGMA cache_size = -512;');
     if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
@@ -148,9 +150,15 @@ export class StateStore {
     this.db.prepare('DELETE FROM state_verdicts WHERE home = ?').run(home);
   }
 
-  /** Leaves nothing of deleted rows in the journal. */
-  truncateJournal(): void {
-    this.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  /** Leaves nothing of deleted rows in the journal. @returns false: another program reads it, or the disk fails */
+  truncateJournal(): boolean {
+    try {
+      const { busy } = this.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
+      return busy === 0;
+    } catch (thrown) {
+      if (isSqliteError(thrown)) return false;
+      throw thrown;
+    }
   }
 
   close(): void {

@@ -68,11 +68,16 @@ export class VerdictBook {
     return expired;
   }
 
-  /** Drops verdicts that are not `present` and were not supported since a time. */
-  prune(beforeMs: number): void {
+  /**
+   * Drops verdicts that are not `present` and were not supported since a time.
+   *
+   * @param isNeeded  of a home: actions of its episodes are remembered, so that their numbers must not come again
+   */
+  prune(beforeMs: number, isNeeded: (home: string) => boolean): void {
     const old: Verdict[] = [];
     for (const verdict of this.all()) {
-      if (verdict.state !== 'present' && verdict.supportedMs < beforeMs && verdict.sinceMs < beforeMs) old.push(verdict);
+      const isOld = verdict.state !== 'present' && verdict.supportedMs < beforeMs && verdict.sinceMs < beforeMs;
+      if (isOld && !isNeeded(verdict.home)) old.push(verdict);
     }
     for (const { home, deviceModel } of old) {
       this.#remove(home, deviceModel);

@@ -237,7 +237,7 @@ export const configKeys = [
   rates.withDefault('mails_per_home', wholeNumber({ min: 0, max: 1_000 }), 2, 'Mails to one home within home_window'),
   rates.withDefault('home_window', duration({ min: minuteMs, max: 365 * dayMs }), 7 * dayMs, 'See mails_per_home'),
   rates.withDefault('actions_overall', wholeNumber({ min: 0, max: 1_000_000 }), 100,
-    'Mails, messages and blocks of the whole detector within overall_window'),
+    'Mails and blocks of the whole detector within overall_window, and besides as many messages'),
   rates.withDefault('overall_window', duration({ min: secondMs, max: 365 * dayMs }), hourMs, 'See actions_overall'),
   rates.withDefault('give_up', duration({ min: minuteMs, max: 30 * dayMs }), 2 * dayMs,
     'How long an action that fails is tried again'),

@@ -50,7 +50,9 @@ function explainInput({ input }: DetectorConfig): string[] {
     input.exporters.length === 0 ? 'Everybody may send.'
       : `Only these may send: ${input.exporters.map(writePrefix).join(', ')}.`,
     `Timeouts of the exporter: active ${timeout(input.activeTimeoutMs)}, idle ${timeout(input.idleTimeoutMs)}; ${
-      names[input.l7]}; ${input.pair ? `one-way records are joined within ${formatDuration(input.pairWaitMs)}` : 'records have both directions'}${
+      names[input.l7]}; ${
+      input.pair ? `one-way records are joined within ${formatDuration(input.pairWaitMs)}`
+        : 'records have both directions'}${
       input.renormalise ? '; sampled counters are multiplied' : ''}.`,
     `A clock that is more than ${formatDuration(input.clockSkewMs)} off is not believed. Receive buffer: ${
       formatSize(input.receiveBufferBytes)}.`,
