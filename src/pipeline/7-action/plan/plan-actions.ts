@@ -201,7 +201,8 @@ class EpisodePlan {
   #notify(verification: Verification): void {
     const { ladder, channels, nowMs } = this.#input;
     if (!ladder.notify.isOn) return;
-    const dueMs = this.#verdict.sinceMs + ladder.notify.afterMs;
+    // A window ends up to a bucket after the flow that made it strong enough: that is no reason to wait.
+    const dueMs = Math.min(this.#verdict.sinceMs, nowMs) + ladder.notify.afterMs;
     const isToldBeside = [...channels.webhooks, ...channels.syslogs].some(({ rungs }) => rungs.includes('notify'));
     if (!channels.mail && !isToldBeside) {
       this.#withhold('notify', 'mail', 'not-configured', 'nobody is configured to be told');
