@@ -173,7 +173,9 @@ function findProbes(classifiers: readonly Classifier[], pool: FlowBatch): Probe[
       const to = (columns.destinationAddress[row * addressWords + 3] as number) >>> 8;
       const size = Math.floor(Math.log2(Math.max(columns.initiatorOctets[row] as number, 1)));
       const token = [to, columns.protocolIdentifier[row], columns.destinationTransportPort[row], size].join();
-      if (isAccepted[row] === 0 || seen.has(token)) return false;
+      // A flow without an answer may be half of one, for which the detector waits.
+      const isAnswered = (columns.responderPackets[row] as number) > 0;
+      if (isAccepted[row] === 0 || !isAnswered || seen.has(token)) return false;
       seen.add(token);
       return true;
     });

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base';
 import { writeClassifier } from '#classifier/artifact';
 import { bundleDetector } from '../deploy/detector-bundle.ts';
+import { readUnitStart } from '../deploy/read-unit.ts';
 import { type Bench, type BenchResult, compareRates, type Comparison } from './bench.ts';
 import { DetectorLoad } from './detector-load.ts';
 import { classifierCount, makeDetectorWork, type DetectorWork } from './detector-work.ts';
@@ -28,8 +29,6 @@ const seed = 1;
 const peerFlows = 200;
 const peerSeconds = 20;
 const minutesDefault = 1;
-/** As in deploy/natlens-detector.service. */
-const nodeOptions = ['--max-semi-space-size=1', '--max-old-space-size=192'];
 const readyMs = 20_000;
 const mebibyte = 2 ** 20;
 
@@ -114,9 +113,10 @@ async function runDetector(folder: string, work: DetectorWork, minutes: number):
   writeFileSync(join(folder, 'detector.toml'), configText({ folder, port, syslogPort: receiver.address().port }));
   const load = await DetectorLoad.open(work.pool, work.probes, { port, flowsPerSecond, homes, seed });
   const startMs = systemClock.monotonicMs();
+  const { nodeOptions, environment } = readUnitStart();
   const child = spawn(process.execPath,
     [...nodeOptions, join(folder, 'natlens-detector.mjs'), join(folder, 'detector.toml')],
-    { stdio: ['ignore', 'inherit', 'pipe'] });
+    { stdio: ['ignore', 'inherit', 'pipe'], env: environment });
   const lines = listen(child);
   let verdicts: VerdictWatch | undefined;
   try {

@@ -14,9 +14,9 @@ import type { Bench, Comparison } from './bench.ts';
 const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, scoreBench, detectorBench];
 
 /** Options of single benchmarks that take a value. */
-const valued = ['--minutes', '--bundle'];
+const valued = new Set(['--minutes', '--bundle']);
 const names = process.argv.slice(2).filter((argument, at, all) =>
-  !argument.startsWith('-') && !valued.includes(all[at - 1] ?? ''));
+  !argument.startsWith('-') && !valued.has(all[at - 1] ?? ''));
 const isJson = process.argv.includes('--json');
 
 if (process.argv.includes('--list')) {

@@ -34,6 +34,14 @@ export type Bundle = {
 /** The oldest Node that it runs on; node:sqlite needs no flag since. */
 const nodeMin = '22.13';
 
+/**
+ * An older one is told so in a sentence, before it stumbles over something that it lacks. Exit code 3: the environment.
+ */
+const refuseOlderNode = `{const[major,minor]=process.versions.node.split('.').map(Number);` +
+  `if(major*100+minor<${nodeMin.split('.').map(Number).reduce((major, minor) => major * 100 + minor)}){` +
+  `process.stderr.write('natlens-detector needs Node ${nodeMin} or later, and this is '+process.version+'.\\n');` +
+  'process.exit(3)}}';
+
 /** Code that must not be in it, and why. */
 const forbidden: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/\/fit\/|-fit(?:ter)?\.ts$|^src\/classifier\/train\//, 'fits'],
@@ -68,6 +76,7 @@ export async function bundleDetector(options: BundleOptions = {}): Promise<Bundl
     // Names stay: a stack trace of a bug must be readable. Comments and spaces go, and are not held in memory.
     // ASCII: a text of 16 bits a character would take twice the memory.
     minifyWhitespace: true, minifySyntax: true, legalComments: 'none', logLevel: 'silent',
+    banner: { js: refuseOlderNode },
     outfile: 'natlens-detector.mjs',
     plugins: [embedShipped(shipped), lazyBuiltins()],
   });

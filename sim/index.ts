@@ -18,3 +18,8 @@ export {
 export {
   labDeviceModels, labUnits, simulateLab, type FirmwareChange, type LabDevice, type LabOptions, type SimulatedLab,
 } from './lab/simulate-lab.ts';
+export {
+  exportDay, forgetInitiator, forgetResponder, putRecord, type ExportedMessage, type ExportedRecord, type ExporterDay,
+  type Restart,
+} from './exports/exporter-day.ts';
+export { sendThrough, type Arrival, type LossyNetwork } from './exports/lossy-network.ts';

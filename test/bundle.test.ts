@@ -69,6 +69,24 @@ test('what loads Node’s HTTP server does not load its HTTP client as well', as
   assert.equal(stdout, '0\n');
 });
 
+test('an older Node is told so in a sentence', async () => {
+  const path = join(folder, 'older.mjs');
+  writeFileSync(path, (await bundleDetector({ source: "import { limits } from '#base'; console.log(limits);" })).bytes);
+  const run = (node: string): { status: number | null; stderr: string } => {
+    const versions = `{...process.versions,node:'${node}'}`;
+    const { status, stderr } = spawnSync(process.execPath,
+      ['--import', `data:text/javascript,Object.defineProperty(process,'versions',{value:${versions}})`, path],
+      { encoding: 'utf8' });
+    return { status, stderr };
+  };
+  for (const node of ['18.20.1', '20.19.0', '22.12.0']) {
+    const { status, stderr } = run(node);
+    assert.equal(status, 3, node);
+    assert.match(stderr, /^natlens-detector needs Node 22\.13 or later, and this is v[\d.]+\.\n$/);
+  }
+  for (const node of ['22.13.0', '23.0.0', '24.21.0']) assert.deepEqual(run(node), { status: 0, stderr: '' });
+});
+
 const plants: readonly (readonly [what: string, source: string, complaint: RegExp])[] = [
   ['fits', "import { trainers } from '#score/fit'; console.log(trainers);", /fit\/.* is in it, which fits/],
   ['trains', "import { fitClassifier } from '#classifier/train'; console.log(fitClassifier);", /train\/.*fits/],

@@ -72,7 +72,7 @@ const budgets: readonly Budget[] = [
     isStartOnly: true,
   },
   {
-    // Runs for years in or beside homes. `node:sqlite` is a part of Node (docs/decisions/0011-state-in-sqlite.md).
+    // Runs for years in or beside homes. `node:sqlite` is a part of Node (docs/decisions/0011-sqlite-of-node.md).
     entry: 'src/apps/detector/main.ts',
     files: [/^src\/(?:base|pipeline|classifier\/(?:artifact|verify|update)|apps\/detector)\//],
     forbiddenFiles: [/^src\/pipeline\/2-flow\/files\//, /\/fit(?:\/|[.-])/, /\/onnx\.ts$/, /\/parallel\//,

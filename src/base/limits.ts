@@ -208,6 +208,8 @@ export const limits = {
   outboxOptOutsMax: 65_536,
   /** Homes and device models of which it is remembered what was withheld last. */
   outboxWithheldMax: 32_768,
+  /** A state of more bytes is not written anew every day: flows would wait for it. */
+  stateRewriteBytesMax: 16 << 20,
   /** Actions of one kind that are executed before the outbox is looked at again. */
   outboxRunActionsMax: 64,
   /** Devices whose traffic a report draws. */

@@ -24,7 +24,8 @@ export type Loggable<F extends LogFields> =
 
 /** Where lines go: standard error, a file, an array in tests. */
 export type LogStream = {
-  readonly write: (line: string) => unknown;
+  /** @param done  told of an error, such as a full disk; what was written then may be cut */
+  readonly write: (line: string, done: (error?: Error | null) => void) => unknown;
   /** Characters that were written and not yet taken. */
   readonly writableLength?: number;
 };
@@ -45,6 +46,8 @@ type Sample = { minute: number; lines: number; suppressed: number; level: LogLev
 export class Logger {
   /** Lines that could not be written, because nobody reads or the disk is full. */
   lostLines = 0;
+  /** The last write may have left a line without its end. */
+  #isCut = false;
   readonly #options: LoggerOptions;
   readonly #levelIndex: number;
   readonly #linesPerMinute: number;
@@ -128,11 +131,19 @@ export class Logger {
       if (name in line) throw new InvariantError(`a log line has a field '${name}' of its own`);
       line[name] = typeof value === 'string' ? clean(value) : value;
     }
-    try {
-      stream.write(`${JSON.stringify(line)}\n`);
-    } catch {
-      // A full disk under the log is no reason to stop what is logged.
+    // A full disk under the log is no reason to stop what is logged. A line that was cut by it ends before the next.
+    const lose = (): void => {
       this.lostLines++;
+      this.#isCut = true;
+    };
+    const start = this.#isCut ? '\n' : '';
+    this.#isCut = false;
+    try {
+      stream.write(`${start}${JSON.stringify(line)}\n`, (error) => {
+        if (error !== undefined && error !== null) lose();
+      });
+    } catch {
+      lose();
     }
   }
 }

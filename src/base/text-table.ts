@@ -2,15 +2,21 @@
 
 /** Rows under a heading, columns as wide as needed; numbers (per `isNumber`) to the right. */
 export function formatTable(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const clean = rows.map((cells) => cells.map(plainLine));
   const widths = heading.map((title, column) =>
-    Math.max(title.length, ...rows.map((cells) => (cells[column] ?? '').length)));
-  const isNumber = heading.map((_, column) => rows.length > 0 &&
-    rows.every((cells) => /^[\d,. %×-]*$/.test(cells[column] ?? '')));
+    Math.max(title.length, ...clean.map((cells) => (cells[column] ?? '').length)));
+  const isNumber = heading.map((_, column) => clean.length > 0 &&
+    clean.every((cells) => /^[\d,. %×-]*$/.test(cells[column] ?? '')));
   const line = (cells: readonly string[]): string =>
     cells.map((cell, column) => isNumber[column]
       ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))
       .join('  ').trimEnd();
-  return [line(heading), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)].join('\n');
+  return [line(heading), line(widths.map((width) => '─'.repeat(width))), ...clean.map(line)].join('\n');
+}
+
+/** A text from elsewhere on one line: what ends lines or changes a terminal becomes a blank. */
+export function plainLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
 /** `1,234,567`. By hand: `toLocaleString` loads its tables first, which takes longer than a short run. */

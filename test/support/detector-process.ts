@@ -5,6 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '#base';
 import { encodeFlows, makeHomeFlows } from './detector-world.ts';
@@ -39,25 +40,45 @@ export class DetectorProcess {
    *
    * @param stderr   file descriptor that takes the log instead, which is not read then, nor waited for
    * @param program  what is run with the config: `natlens detect`, or a bundle
+   * @param uid      user that it runs as; root only
    */
   static async start(
-    folder: string, config: string, stderr?: number, program = natlensDetect,
+    folder: string, config: string, stderr?: number, program = natlensDetect, uid?: number,
   ): Promise<DetectorProcess> {
-    const detector = DetectorProcess.spawn(folder, config, stderr, program);
-    if (stderr === undefined) await detector.waitFor('started');
-    return detector;
+    const detector = DetectorProcess.spawn(folder, config, stderr, program, uid);
+    try {
+      if (stderr === undefined) await detector.waitFor('started');
+      return detector;
+    } catch (thrown) {
+      // Of one that hangs nobody else knows.
+      await detector.end('SIGKILL');
+      throw thrown;
+    }
   }
 
   /** Starts one and waits for nothing. */
   static spawn(
-    folder: string, config: string, stderr?: number, [command = '', ...argv] = natlensDetect,
+    folder: string, config: string, stderr?: number, [command = '', ...argv] = natlensDetect, uid?: number,
   ): DetectorProcess {
-    return new DetectorProcess(spawn(command, [...argv, config],
-      { cwd: folder, env: environment(folder), stdio: ['ignore', 'ignore', stderr ?? 'pipe'] }));
+    return new DetectorProcess(spawn(command, [...argv, config], {
+      cwd: folder, env: environment(folder), stdio: ['ignore', 'ignore', stderr ?? 'pipe'],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    }));
+  }
+
+  /** Whoever reads its log goes away. */
+  dropLog(): void {
+    this.#child.stderr?.destroy();
   }
 
   get pid(): number {
     return this.#child.pid as number;
+  }
+
+  /** Sees to it that nothing is left running after a test. */
+  endAfter(t: TestContext): this {
+    t.after(() => this.end('SIGKILL'));
+    return this;
   }
 
   /** Port of UDP that it listens at. */

@@ -44,7 +44,7 @@ export function hostileActions(action: PlannedAction): PlannedAction[] {
   return hostileTexts.flatMap((text) => [
     sampleAction({ ...action, home: text, verdict: { ...action.verdict, home: text } }),
     sampleAction({ ...action, deviceModel: text }),
-    sampleAction({ ...action, reasons: [{ code: 'presence', text }] }),
+    sampleAction({ ...action, reasons: [...action.reasons, { code: 'presence', text }] }),
   ]);
 }
 

@@ -1,5 +1,6 @@
 /** The command as a user types it: bin/natlens.cjs in its own process. And its CSV, read without our own reader. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { rootFolder } from './source-tree.ts';
 
@@ -33,6 +34,17 @@ export function runNatlens(args: readonly string[], options: RunOptions): Ran {
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   if (error !== undefined) throw error;
+  return { status, signal, stdout, stderr };
+}
+
+/** Runs `natlens` beside others; waits for its end, at most a minute. */
+export async function runNatlensBeside(args: readonly string[], cwd: string): Promise<Ran> {
+  const child = spawn(process.execPath, [launcher, ...args],
+    { cwd, env: environment(cwd), timeout: 60_000, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+  const [status, signal] = await once(child, 'close') as [number | null, string | null];
   return { status, signal, stdout, stderr };
 }
 

@@ -32,7 +32,10 @@ export function sampleAction(changed: Partial<Omit<PlannedAction, 'id'>> = {}): 
   const action: Omit<PlannedAction, 'id'> = {
     home: 'home-1', deviceModel: 'webcam.D_Link.DCS_933L', episode: 1, rung: 'notify', kind: 'mail',
     channel: 'en', step: 0, plannedMs: sampleStartMs, dueMs: sampleStartMs, expiresMs: sampleStartMs + 3 * 86_400_000,
-    isDryRun: false, reasons: [{ code: 'presence', text: 'present since 2026-03-01T12:00:00.000Z' }],
+    isDryRun: false, reasons: [
+      ...changed.kind === 'block' ? [{ code: 'indicator', text: 'botnet: 198.51.100.66 tcp/23' } as const] : [],
+      { code: 'presence', text: 'present since 2026-03-01T12:00:00.000Z' },
+    ],
     verdict: sampleVerdict({
       home: changed.home ?? 'home-1', deviceModel: changed.deviceModel ?? 'webcam.D_Link.DCS_933L',
       episode: changed.episode ?? 1,

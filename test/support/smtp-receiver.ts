@@ -1,7 +1,7 @@
 /**
  * A real SMTP server of a test (smtp-server) on this machine, which keeps what it takes and can go away and come back.
  */
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 
 export type ReceivedMail = {
@@ -24,6 +24,11 @@ export class SmtpReceiver {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** What listens now, to look at its connections. */
+  get listener(): Server | undefined {
+    return this.#server?.server;
   }
 
   /** Begins to listen; again at the same port. */

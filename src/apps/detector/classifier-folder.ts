@@ -78,9 +78,9 @@ export const classifierFolderDefaults: Omit<ClassifierFolderOptions, 'folders' |
   markOf: ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(' '),
 };
 
-/** What a detector's config says of its flows. */
-export function flowsOf({ l7, activeTimeoutMs, idleTimeoutMs, pair }: DetectorConfig['input']): FlowSetInfo {
-  return { origin: 'detector', l7Source: l7, l7Version: '', activeTimeoutMs, idleTimeoutMs, isBiflow: pair };
+/** What a detector's config says of its flows. They are biflows always: what is not joined here comes joined. */
+export function flowsOf({ l7, activeTimeoutMs, idleTimeoutMs }: DetectorConfig['input']): FlowSetInfo {
+  return { origin: 'detector', l7Source: l7, l7Version: '', activeTimeoutMs, idleTimeoutMs, isBiflow: true };
 }
 
 /** The folders of a config. */

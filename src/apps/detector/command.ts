@@ -22,6 +22,7 @@ import { runService } from './run-service.ts';
 import { hasState, StateStore } from './state-store.ts';
 import type { DetectorStatus } from './status.ts';
 import { SteadyClock } from './steady-clock.ts';
+import { forTerminal, jsonForTerminal } from './terminal-text.ts';
 
 export type ReportDetectExit = (code: 0 | 1 | 2 | 3 | 70) => void;
 
@@ -125,8 +126,8 @@ function configureOrders(command: Command): void {
         `No detector runs on ${config.stateFolder}: only a running one blocks.`);
       print(options, answer, () => `ordered: ${(answer as { ids: string[] }).ids.join(', ')}`, command);
     });
-  addVerb(command, 'resend <action>', 'Has an action done again that failed or is of uncertain fate, by its id or ' +
-    'the reference of its mail.')
+  addVerb(command, 'resend <action>', 'Has an action done again that failed or is of uncertain fate, by its id, by ' +
+    'the reference of its mail, or by its name of the log (a-…).')
     .action(async (action: string, options: AskOptions) => {
       const answer = await ask(await readConfig(options.config), { path: '/resend', body: { action } },
         (core) => ({ id: resendAction(core, action) }));
@@ -137,7 +138,7 @@ function configureOrders(command: Command): void {
 /** `--json` may stand before the sub-verb or after it; commander gives it to whom it was said to. */
 function print(options: AskOptions, answer: unknown, format: () => string, command: Command): void {
   const isJson = options.json === true || command.opts<{ json?: boolean }>().json === true;
-  process.stdout.write(isJson ? `${JSON.stringify(answer, null, 2)}\n` : `${format()}\n`);
+  process.stdout.write(`${isJson ? jsonForTerminal(answer) : forTerminal(format())}\n`);
 }
 
 /** Asks the detector that runs; where none does, works on its state. */

@@ -3,102 +3,18 @@
  * classifiers change under it; a full disk and a stepping clock do no harm.
  */
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OperatorError, type Clock } from '#base';
+import { OperatorError } from '#base';
+import { deviceModel, makeArtifact } from '../../../test/support/detector-world.ts';
 import {
-  deviceModel, encodeFlows, layOutDetector, makeArtifact, makeHomeFlows,
-} from '../../../test/support/detector-world.ts';
-import { readConfig } from './config/read-config.ts';
+  isPresent, layOutRunning as layOut, send, startDetector as start, until,
+} from '../../../test/support/running-detector.ts';
 import { askDetector, notRunning } from './control/ask-detector.ts';
-import { DetectorService } from './detector-service.ts';
 import type { HomeExplanation } from './home-desk.ts';
-import { createRoutes } from './routes.ts';
 import type { DetectorStatus } from './status.ts';
-
-const twoHomes = `
-[homes]
-map = "address"
-inside = ["198.51.100.0/24"]
-[[home]]
-name = "household-1"
-prefixes = ["198.51.100.1"]
-[[home]]
-name = "household-2"
-prefixes = ["198.51.100.2"]
-[[webhook]]
-name = "hook"
-url = "http://127.0.0.1:9/"
-rungs = ["observe"]
-secret_file = "secret"
-`;
-
-/** Wall and monotonic clock of the test; real time goes by in them, too. */
-class SteppingClock implements Clock {
-  stepMs = 0;
-  readonly #start = { wall: 1_700_000_000_000, monotonic: process.uptime() };
-  readonly monotonicMs = (): number => process.uptime() * 1_000;
-  readonly nowMs = (): number => this.#start.wall + (process.uptime() - this.#start.monotonic) * 1_000 + this.stepMs;
-}
-
-type Running = {
-  readonly service: DetectorService; readonly lines: Record<string, unknown>[]; readonly clock: SteppingClock;
-};
-
-async function start(t: TestContext, configPath: string, clock = new SteppingClock()): Promise<Running> {
-  const lines: Record<string, unknown>[] = [];
-  const bugs: unknown[] = [];
-  const service = await DetectorService.start(await readConfig(configPath), {
-    logStream: { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) }, clock,
-    routes: createRoutes,
-    onBug: (thrown) => bugs.push(thrown),
-  });
-  let isStopped = false;
-  const stop = service.stop.bind(service);
-  service.stop = async () => {
-    if (!isStopped) await stop();
-    isStopped = true;
-    assert.deepEqual(bugs, []);
-  };
-  t.after(() => service.stop());
-  return { service, lines, clock };
-}
-
-function layOut(t: TestContext, more = twoHomes): { folder: string; config: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'natlens-service-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  writeFileSync(join(folder, 'secret'), 'a secret of more than twenty-four bytes', { mode: 0o600 });
-  return { folder, config: layOutDetector(folder, more) };
-}
-
-/** Sends a home's flows, which end just now. */
-async function send({ service, clock }: Running, from: string, isDevice: boolean, count = 40): Promise<void> {
-  const nowMs = clock.nowMs();
-  const endMs = Array.from({ length: count }, (_, i) => nowMs - (count - i) * 50);
-  const batch = makeHomeFlows({ from, isDevice, endMs });
-  const { datagrams } = encodeFlows(batch, nowMs);
-  const port = service.sockets().udp[0]?.port ?? 0;
-  const socket = createSocket('udp4');
-  for (const datagram of datagrams) {
-    await new Promise<void>((resolve) => void socket.send(datagram, port, '127.0.0.1', () => resolve()));
-  }
-  socket.close();
-}
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await isSo()) return;
-    await sleep(25);
-  }
-  assert.fail(`waited in vain until ${what}`);
-}
-
-const isPresent = ({ service }: Running, home: string): boolean =>
-  service.engine.book.find(home, deviceModel)?.state === 'present';
 
 test('the home with the device model is found, the other is not, and a restart knows it still', async (t) => {
   const { folder, config } = layOut(t);

@@ -12,6 +12,7 @@ import { ActionDesk } from './action-desk.ts';
 import { ClassifierFolder, folderOptionsOf, type FolderState, type RefusedFile } from './classifier-folder.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
 import { ControlServer, type ControlRoute } from './control/control-server.ts';
+import { describeOutcome } from './describe-outcome.ts';
 import { DetectorEngine, type EngineEvent } from './engine.ts';
 import { WatchedExecutors } from './executors.ts';
 import { HealthServer } from './health-server.ts';
@@ -60,6 +61,9 @@ export class DetectorService {
   #nextCheckpointMs: number;
   #clockSteps = 0;
   #hasBug = false;
+  #isClosed = false;
+  /** An action was still under way when `stop` gave it up: it holds sockets or programs, until the process ends. */
+  isCutOff = false;
   /** Homes that something was done about, or tried, since they were planned for. */
   readonly #doneHomes = new Set<string>();
 
@@ -188,11 +192,12 @@ export class DetectorService {
     await this.#tcp.stop();
     await this.#health?.stop();
     if (!this.#hasBug) this.#intake.end();
-    const isEnded = await this.#runner.stop();
+    this.isCutOff = !await this.#runner.stop();
     const isWritten = this.engine.checkpoint();
     await this.#control.stop();
+    this.#isClosed = true;
     this.store.close();
-    this.log.info('stopped', { isWritten, actionsCutOff: !isEnded });
+    this.log.info('stopped', { isWritten, actionsCutOff: this.isCutOff });
     this.log.end();
   }
 
@@ -222,16 +227,22 @@ export class DetectorService {
 
   /** Executes what is due; a disk that is full is known to the engine, too. */
   async #execute(): Promise<void> {
+    if (this.#isClosed) return;
     try {
       const dueMs = this.desk.outbox.nextDueMs();
-      if (this.#runner.unrecordedCount === 0 && (dueMs === undefined || dueMs > this.steady.nowMs())) return;
+      // What a kill interrupted is not due: it must be found first.
+      const { isRecovered, unrecordedCount } = this.#runner;
+      const isIdle = isRecovered && unrecordedCount === 0;
+      if (isIdle && (dueMs === undefined || dueMs > this.steady.nowMs())) return;
       const { uncertain, thrown } = await this.#runner.run();
+      if (this.#isClosed) return;
       // What was done may ask for the next rung: a confirmed verification for the mail.
       const homes = new Set(this.#doneHomes);
       this.#doneHomes.clear();
       this.engine.planFor(homes);
-      for (const id of uncertain) this.log.error('action-uncertain', { id: configText(id) });
-      for (const detail of thrown) this.log.error('action-bug', { detail: logText(detail) });
+      for (const id of uncertain) this.log.error('action-uncertain', { action: this.store.pseudonyms.ofAction(id) });
+      // What was thrown may hold anything of a home; the audit has it.
+      if (thrown.length > 0) this.log.error('action-bug', { count: thrown.length });
     } catch (thrown) {
       if (!(thrown instanceof EnvironmentError)) return this.#noteBug(thrown);
       this.log.error('outbox-unwritable', { detail: logText(thrown.message) });
@@ -272,7 +283,8 @@ export class DetectorService {
       this.log.info('action-planned', {
         home: this.store.pseudonyms.ofHome(home), deviceModel: configText(deviceModel), rung, kind,
         // What a block is of names addresses.
-        channel: kind === 'block' ? 'block' : configText(channel), id: configText(id), dueMs, isDryRun,
+        channel: kind === 'block' ? 'block' : configText(channel), action: this.store.pseudonyms.ofAction(id), dueMs,
+        isDryRun,
       });
       if (dueMs <= this.steady.nowMs()) setImmediate(() => void this.#execute());
     } else if (event.name === 'state-unwritable') {
@@ -282,10 +294,13 @@ export class DetectorService {
     }
   }
 
-  #logOutcome({ home, deviceModel, rung, kind, id }: PlannedAction, { status, detail }: Outcome): void {
+  #logOutcome(action: PlannedAction, outcome: Outcome): void {
+    const { home, deviceModel, rung, kind, id } = action;
+    const { status } = outcome;
     const fields = {
-      home: this.store.pseudonyms.ofHome(home), deviceModel: configText(deviceModel), rung, kind, id: configText(id),
-      status, detail: logText(detail),
+      home: this.store.pseudonyms.ofHome(home), deviceModel: configText(deviceModel), rung, kind,
+      action: this.store.pseudonyms.ofAction(id), status,
+      detail: describeOutcome(outcome, action, this.engine.mapper.entryOf(home)),
     } as const;
     if (status === 'done') this.log.info('action', fields);
     else this.log.warn('action', fields);

@@ -69,10 +69,13 @@ export class DetectorEngine {
   #planDueMs = -Infinity;
   /** Homes that something is to be planned for. */
   readonly #changedHomes = new Set<string>();
+  /** Verdicts that changed since the last write. */
+  readonly #untold: Verdict[] = [];
   #isRestored = false;
   #stateFault: string | undefined;
-  /** The journal still holds a home that was forgotten. */
-  #isJournalKept = false;
+  /** Remains of a home that was forgotten are still in the file of the state. */
+  #hasRemains = false;
+  #nextRewriteMs: number | undefined;
 
   /** Takes over what the store kept of an earlier run. */
   constructor(parts: EngineParts) {
@@ -177,6 +180,7 @@ export class DetectorEngine {
     if (this.#indicators.isEmpty) return;
     const hits = this.#indicators.match(batch, { homes: this.#homes, endMs: this.#endMs },
       (index) => this.evidence.homeName(index));
+    this.#hitCount += hits.length;
     this.#parts.desk.noteHits(hits);
     for (const { home } of hits) this.#changedHomes.add(home);
   }
@@ -185,7 +189,7 @@ export class DetectorEngine {
     const verdict = this.book.apply(change, () => this.#evidenceOf(change));
     if (verdict === undefined) return;
     this.#changedHomes.add(verdict.home);
-    this.#parts.onEvent({ name: 'verdict', verdict });
+    this.#untold.push(verdict);
   }
 
   #evidenceOf(change: EvidenceChange): Evidence {
@@ -214,7 +218,7 @@ export class DetectorEngine {
     const nowMs = this.#parts.nowMs();
     for (const verdict of this.book.expire(nowMs)) {
       this.#changedHomes.add(verdict.home);
-      this.#parts.onEvent({ name: 'verdict', verdict });
+      this.#untold.push(verdict);
     }
     if (nowMs >= this.#planDueMs || this.#stateFault !== undefined) this.planAll();
     else if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
@@ -241,6 +245,8 @@ export class DetectorEngine {
       this.#saveVerdicts(nowMs);
       planned = desk.plan(this.book, nowMs, homes);
     });
+    // Only now: what was told is known after a kill, too, but where the disk does not take it.
+    for (const verdict of this.#untold.splice(0)) onEvent({ name: 'verdict', verdict });
     if (!isWritten) return;
     this.book.markSaved();
     this.#changedHomes.clear();
@@ -252,9 +258,15 @@ export class DetectorEngine {
     for (const { home, deviceModel, verdict } of this.book.unsaved()) {
       if (verdict === undefined) store.dropVerdict(home, deviceModel);
       else store.saveVerdict(verdict);
-      const snapshot = this.evidence.snapshot(home);
-      if (snapshot !== undefined) store.saveEvidence(home, snapshot, nowMs);
+      if (this.#isRestored) this.#saveEvidence(home, nowMs);
     }
+  }
+
+  #saveEvidence(home: string, nowMs: number): void {
+    const { store } = this.#parts;
+    const snapshot = this.evidence.snapshot(home);
+    if (snapshot === undefined) store.dropEvidence(home);
+    else store.saveEvidence(home, snapshot, nowMs);
   }
 
   /** Writes all that changed, and drops what is too old. @returns whether it could be written */
@@ -263,22 +275,29 @@ export class DetectorEngine {
     const nowMs = readNow();
     const idle = this.evidence.dropIdle(nowMs - config.retention.homesMs);
     this.book.prune(nowMs - config.retention.verdictsMs, (home) => desk.remembers(home));
-    const homes = this.evidence.takeDirtyHomes();
+    // What an earlier run kept waits for the classifiers that it is about: until then it is not written over.
+    const homes = this.#isRestored ? this.evidence.takeDirtyHomes() : [];
     const isWritten = this.#write(() => {
       this.#saveVerdicts(nowMs);
-      for (const home of homes) {
-        const snapshot = this.evidence.snapshot(home);
-        if (snapshot === undefined) store.dropEvidence(home);
-        else store.saveEvidence(home, snapshot, nowMs);
-      }
+      for (const home of homes) this.#saveEvidence(home, nowMs);
       for (const home of idle) store.dropEvidence(home);
       store.saveTime(this.#parts.saveTime());
       desk.prune(this.book, nowMs);
     });
-    if (isWritten && this.#isJournalKept) this.#isJournalKept = !store.truncateJournal();
+    if (isWritten) this.#overwriteRemains(nowMs);
     if (isWritten) this.book.markSaved();
     else for (const home of homes) this.evidence.markDirty(home);
     return isWritten;
+  }
+
+  /** Of a home that was forgotten, as soon as it can be; of what grew too old, now and then. */
+  #overwriteRemains(nowMs: number): void {
+    const { store } = this.#parts;
+    this.#nextRewriteMs ??= nowMs + rewriteEveryMs;
+    const isTime = nowMs >= this.#nextRewriteMs;
+    if (isTime) this.#nextRewriteMs = nowMs + rewriteEveryMs;
+    if (this.#hasRemains) this.#hasRemains = !store.rewrite();
+    else if (isTime && store.bytes() <= limits.stateRewriteBytesMax) store.rewrite();
   }
 
   /** @returns false when the disk does not take it; said once, tried again with the next write */
@@ -300,7 +319,8 @@ export class DetectorEngine {
   /**
    * Erases a home everywhere.
    *
-   * @returns false: the state's journal could not be emptied and holds the home until a checkpoint can
+   * @returns false: the file of the state could not be written anew; remains of the home are in it until a checkpoint
+   * can
    * @throws EnvironmentError  `disk`: it is as known as before
    */
   forget(home: string): boolean {
@@ -310,11 +330,12 @@ export class DetectorEngine {
       desk.forget(home, this.#parts.nowMs());
     });
     this.evidence.forget(home);
+    this.mapper.forget(home);
     this.#indicators.forget(home);
     this.#changedHomes.delete(home);
     this.book.forget(home);
-    this.#isJournalKept = !store.truncateJournal();
-    return !this.#isJournalKept;
+    this.#hasRemains = !store.rewrite();
+    return !this.#hasRemains;
   }
 
   counts(): EngineCounts {
@@ -327,3 +348,5 @@ export class DetectorEngine {
 
 /** Between two looks at what is due: a notice that waits ten minutes may wait one longer. */
 const planEveryMs = 60_000;
+/** Rows that grew too old are overwritten when they go, and what SQLite left of them elsewhere at least so often. */
+const rewriteEveryMs = 86_400_000;

@@ -1,5 +1,5 @@
 /** What is known of a home, for people: verdicts and why, what speaks for them now, what was done and what not. */
-import { formatTable } from '#base';
+import { formatTable, plainLine } from '#base';
 import type { ForgetReport, HomeExplanation } from './home-desk.ts';
 
 /** Rows of the audit that are shown; `--json` has more. */
@@ -8,7 +8,7 @@ const auditShown = 20;
 export function formatExplanation(explanation: HomeExplanation): string {
   const { home, pseudonym, isListed, isOptedOut } = explanation;
   return [
-    `Home ${home} (${pseudonym} in logs)${isListed ? '' : ', not named by the config'}${
+    `Home ${plainLine(home)} (${pseudonym} in logs)${isListed ? '' : ', not named by the config'}${
       isOptedOut ? ', OPTED OUT: it is told nothing' : ''}`,
     formatVerdicts(explanation), formatEvidence(explanation), formatActions(explanation), formatWithheld(explanation),
     formatAudit(explanation),
@@ -24,7 +24,7 @@ function formatVerdicts({ verdicts }: HomeExplanation): string {
       `  present because of ${formatTime(evidence.windowStartMs)} to ${formatTime(evidence.windowEndMs)}: score ${
         evidence.score} of ${evidence.tokens.length} tokens`,
       ...evidence.tokens.map(({ text, weight, buckets }) =>
-        `    ${text}  weight ${weight}, in ${buckets} ${buckets === 1 ? 'bucket' : 'buckets'}`),
+        `    ${plainLine(text)}  weight ${weight}, in ${buckets} ${buckets === 1 ? 'bucket' : 'buckets'}`),
     ]),
   ].join('\n')).join('\n');
 }
@@ -48,7 +48,7 @@ function formatActions({ actions }: HomeExplanation): string {
 function formatWithheld({ withheld }: HomeExplanation): string {
   if (withheld.length === 0) return '';
   return 'Not done now\n' + withheld.map(({ deviceModel, rung, kind, code, detail }) =>
-    `  ${deviceModel}: ${rung} (${kind}): ${code}: ${detail}`).join('\n');
+    `  ${deviceModel}: ${rung} (${kind}): ${code}: ${plainLine(detail)}`).join('\n');
 }
 
 function formatAudit({ audit }: HomeExplanation): string {
@@ -60,7 +60,7 @@ function formatAudit({ audit }: HomeExplanation): string {
 
 export function formatForgotten({ home, released, remarks }: ForgetReport, done: 'forgotten' | 'released'): string {
   const blocks = released === 0 ? '' : `, ${released} ${released === 1 ? 'block' : 'blocks'} ended`;
-  return [`${done}: ${home}${blocks}`, ...remarks].join('\n');
+  return [`${done}: ${home}${blocks}`, ...remarks].map(plainLine).join('\n');
 }
 
 /** `2026-01-02 03:04:05`, UTC. */

@@ -1,5 +1,5 @@
 /** The status of a detector as tables for people; `--json` prints the data itself. */
-import { formatBytes, formatCount, formatDuration, formatTable } from '#base';
+import { formatBytes, formatCount, formatDuration, formatTable, plainLine } from '#base';
 import { formatPlace } from './input/listen-failure.ts';
 import type { DetectorStatus, NamedCounts } from './status.ts';
 
@@ -69,7 +69,7 @@ function formatClassifiers({ classifiers: { active, refused } }: DetectorStatus)
     [deviceModel, file, classifier.slice(0, 12), stage === 1 ? 'decides' : 'second opinion']);
   return [
     rows.length === 0 ? 'no classifier is active' : formatTable(['device model', 'file', 'digest', ''], rows),
-    ...refused.map(({ file, code, detail }) => `REFUSED ${file} (${code}): ${detail}`),
+    ...refused.map(({ file, code, detail }) => `REFUSED ${plainLine(file)} (${code}): ${plainLine(detail)}`),
   ].join('\n');
 }
 

@@ -106,7 +106,7 @@ export const metricDefinitions: readonly MetricDefinition[] = [
   gauge('evidence', 'What the evidence counts', ({ evidence }) => byName(evidence, 'what'), 'what'),
   gauge('verdicts', 'Verdicts by state', ({ verdicts }) => byName(verdicts, 'state'), 'state'),
   gauge('actions', 'Actions by state of the outbox', ({ actions }) => byName(actions.outbox, 'state'), 'state'),
-  counter('withheld_total', 'Actions not taken, by reason', ({ actions }) => byName(actions.withheld, 'reason'),
+  gauge('withheld', 'Actions that are not done now, by reason', ({ actions }) => byName(actions.withheld, 'reason'),
     'reason'),
 
   counter('clock_steps_total', 'Steps of the wall clock', ({ clock }) => clock.steps),

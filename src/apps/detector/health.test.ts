@@ -48,7 +48,7 @@ test('metrics are what the status says, by reason', async (t) => {
     'natlens_exporter_lost_units{exporter="e-0123456789ab",version="9",domain="3"}': 17,
     natlens_flows_total: 1_100, 'natlens_flows_of_no_home_total{reason="unlisted"}': 10,
     natlens_pairing_ended_early_total: 3, 'natlens_classifiers_refused{reason="artifact-damaged"}': 1,
-    'natlens_verdicts{state="not yet"}': 9, 'natlens_withheld_total{reason="dry-run"}': 3,
+    'natlens_verdicts{state="not yet"}': 9, 'natlens_withheld{reason="dry-run"}': 3,
     natlens_cpu_seconds_total: 33.25, natlens_checkpoint_age_seconds: 12,
   };
   for (const [name, value] of Object.entries(expected)) assert.equal(samples.get(name), value, name);
@@ -178,4 +178,10 @@ test('the status as people see it', () => {
   assert.ok(quiet.includes('healthy') && quiet.includes('no classifier is active') && !quiet.includes('DRY RUN'));
   assert.match(quiet, /dropped by the kernel +- +not known/);
   assert.ok(text.split('\n').every((line) => line.length <= 140), text);
+  // Why one is refused is a sentence or two: it stands below the table, which it makes no wider.
+  const { active, refused } = sampleStatus.classifiers;
+  const long = { file: '/etc/old\u001b[2J.nlc', code: 'other-flows', detail: `It was ${'very '.repeat(60)}long ago.` };
+  const longer = formatStatus({ ...sampleStatus, classifiers: { active, refused: [...refused, long] } });
+  const added = longer.split('\n').filter((line) => !text.split('\n').includes(line));
+  assert.deepEqual(added, [`REFUSED /etc/old [2J.nlc (other-flows): ${long.detail}`]);
 });

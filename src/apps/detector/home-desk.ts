@@ -93,7 +93,7 @@ export function explainHome(core: DetectorCore, asked: string): HomeExplanation 
     }),
     actions: desk.outbox.list(home).map((action) => ({
       ...action, reference: referenceOf(action.id), plannedMs: toWall(action.plannedMs), dueMs: toWall(action.dueMs),
-      expiresMs: toWall(action.expiresMs),
+      nextMs: toWall(action.nextMs), expiresMs: toWall(action.expiresMs),
       finishedMs: action.finishedMs === undefined ? undefined : toWall(action.finishedMs),
     })),
     withheld: desk.withheldOf(home),
@@ -124,10 +124,13 @@ export async function forgetHome(core: DetectorCore, asked: string): Promise<For
   const { config, engine } = core;
   const home = findHome(core, asked);
   const remarks: string[] = [];
-  const released = await releaseHome(core, home, remarks);
-  if (!engine.forget(home)) {
-    remarks.push('The journal of the state still holds the home, since another program reads the state or the disk ' +
-      'fails: a running detector empties it with the next checkpoint that can, and when it stops.');
+  const addresses = addressesOf(core, home);
+  // First, so that no block that waits is made while others are taken out.
+  const isOverwritten = engine.forget(home);
+  const released = await release(core, addresses, remarks);
+  if (!isOverwritten) {
+    remarks.push('Remains of the home are still in the file of the state, which could not be written anew: another ' +
+      'program uses it, or the disk is full. A running detector tries it again with every checkpoint.');
   }
   if (engine.mapper.entryOf(home) !== undefined) {
     remarks.push(`${config.file} names the home: remove its entry there, or its flows are evidence again.`);
@@ -139,16 +142,17 @@ export async function forgetHome(core: DetectorCore, asked: string): Promise<For
 export async function releaseBlocks(core: DetectorCore, asked: string): Promise<ForgetReport> {
   const home = findHome(core, asked);
   const remarks: string[] = [];
-  return { home, released: await releaseHome(core, home, remarks), remarks };
+  return { home, released: await release(core, addressesOf(core, home), remarks), remarks };
 }
 
-async function releaseHome({ config, desk, engine }: DetectorCore, home: string, remarks: string[]): Promise<number> {
-  if (config.block === undefined) return 0;
-  const addresses = new Set([
-    ...engine.mapper.contactOf(home)?.addresses ?? [], ...desk.blockedAddresses(home),
-  ]);
-  if (addresses.size === 0) return 0;
-  const result = await new NftBlocks(config.block).release([...addresses]);
+/** Of a home, as blocks may have them. */
+function addressesOf({ desk, engine }: DetectorCore, home: string): string[] {
+  return [...new Set([...engine.mapper.contactOf(home)?.addresses ?? [], ...desk.blockedAddresses(home)])];
+}
+
+async function release({ config }: DetectorCore, addresses: readonly string[], remarks: string[]): Promise<number> {
+  if (config.block === undefined || addresses.length === 0) return 0;
+  const result = await new NftBlocks(config.block).release(addresses);
   if ('released' in result) return result.released;
   remarks.push(`Its blocks may still stand: ${result.failure}`);
   return 0;

@@ -95,6 +95,11 @@ export class HomeMapper {
     this.#rowCount += batch.rowCount;
   }
 
+  /** Remembers no address of a home. */
+  forget(home: string): void {
+    for (const [key, name] of this.#names) if (name === home) this.#names.delete(key);
+  }
+
   /** What the config says of a home; undefined: it is not listed. */
   entryOf(home: string): HomeEntry | undefined {
     return this.#entries.get(home);

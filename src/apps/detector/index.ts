@@ -2,3 +2,5 @@
 export { configureDetect } from './command.ts';
 export type { DetectParts, FlowReceiver, ReplayPart, ReplayResult } from './flow-receiver.ts';
 export type { DetectorConfig } from './config/detector-config.ts';
+export type { HomeExplanation } from './home-desk.ts';
+export type { DetectorStatus } from './status.ts';

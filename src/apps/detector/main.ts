@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { EnvironmentError, OperatorError, readVersion } from '#base';
 import { configureDetect } from './command.ts';
+import { describeBug } from './run-service.ts';
 
 /** @returns the exit code: 0, 2 (the input must change), 3 (the environment failed), 70 (our own bug) */
 async function main(argv: readonly string[]): Promise<number> {
@@ -23,8 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(`natlens-detector: ${thrown.message}\n`);
       return thrown instanceof OperatorError ? 2 : 3;
     }
-    process.stderr.write(`natlens-detector: this is a bug in natlens, please report it:\n${
-      thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)}\n`);
+    process.stderr.write(`natlens-detector: this is a bug in natlens, please report it:\n${describeBug(thrown)}\n`);
     return 70;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Pseudonyms: what homes, exporters and actions are called in logs, metrics and messages. The same name always has the same one,
- * and who does not hold the key can neither undo nor guess it (HMAC-SHA256, RFC 2104; a hash without a key would fall
- * to trying all addresses).
+ * Pseudonyms: what homes, exporters and actions are called in logs, metrics and messages. The same name always has the
+ * same one, and who does not hold the key can neither undo nor guess it (HMAC-SHA256, RFC 2104; a hash without a key
+ * would fall to trying all addresses).
  */
 import { createHmac } from 'node:crypto';
 import { assertInvariant, type Pseudonym } from '#base';

@@ -71,6 +71,10 @@ function compare(a: string, b: string): number {
 
 function latestEnd({ columns: { flowEndMilliseconds }, rowCount }: FlowBatch): number {
   let latest = -Infinity;
-  for (let row = 0; row < rowCount; row++) latest = Math.max(latest, flowEndMilliseconds[row] as number);
+  for (let row = 0; row < rowCount; row++) {
+    const endMs = flowEndMilliseconds[row] as number;
+    // What has no end in time does not move it, and is no evidence either.
+    if (Number.isFinite(endMs)) latest = Math.max(latest, endMs);
+  }
   return latest;
 }

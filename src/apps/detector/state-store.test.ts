@@ -4,6 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { DatabaseSync } from 'node:sqlite';
+import { Outbox } from '#action';
 import { EnvironmentError, OperatorError } from '#base';
 import type { Verdict } from '#verdict';
 import { StateStore, stateBytes, stateFileName } from './state-store.ts';
@@ -111,8 +113,41 @@ test('of a forgotten home no byte is left in the folder', () => {
     .some((name) => readFileSync(join(folder, name)).includes(home));
   assert.ok(holdsHome());
   store.transaction(() => store.forget(home));
-  store.truncateJournal();
+  assert.ok(store.rewrite());
   assert.ok(!holdsHome());
   assert.equal(store.verdicts().length, 19);
+  store.close();
+});
+
+test('deleted rows leave remains in pages that rows were moved from, until the file is written anew', () => {
+  const folder = newFolder();
+  const store = StateStore.open(folder);
+  const outbox = new Outbox(store.db);
+  for (let i = 0; i < 400; i++) {
+    outbox.optOut(i % 3 === 0 ? 'another' : 'household-4711', `model-${i}-${'x'.repeat((i * 7_919) % 150)}`, true, i);
+  }
+  outbox.forget('household-4711', 1_000);
+  store.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+  const hasRemains = (): boolean => readFileSync(join(folder, stateFileName)).includes('household-4711');
+  assert.ok(hasRemains(), 'secure_delete does without');
+  assert.ok(store.rewrite());
+  assert.ok(!hasRemains());
+  assert.equal(outbox.optOuts().length, 134);
+  store.close();
+});
+
+test('somebody who reads the state keeps it from being written anew, and that is said', () => {
+  const folder = newFolder();
+  const store = StateStore.open(folder);
+  store.db.exec('PRAGMA busy_timeout = 50');
+  store.saveEvidence('a', Uint8Array.of(1), 0);
+  const reader = new DatabaseSync(join(folder, stateFileName));
+  reader.exec('BEGIN');
+  reader.prepare('SELECT * FROM state_homes').all();
+  store.saveEvidence('a', Uint8Array.of(2), 0);
+  assert.equal(store.rewrite(), false);
+  reader.exec('COMMIT');
+  reader.close();
+  assert.equal(store.rewrite(), true);
   store.close();
 });

@@ -52,6 +52,9 @@ export class StateStore {
     const path = join(folder, stateFileName);
     try {
       if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      // What does not fit into memory while the file is written: else it would go to /var/tmp
+      // (sqlite.org/tempfiles.html).
+      process.env.SQLITE_TMPDIR = folder;
       const db = new DatabaseSync(path);
       chmodSync(path, 0o600);
       return new StateStore(db, options);
@@ -64,9 +67,7 @@ export class StateStore {
 
   private constructor(db: DatabaseSync, { pagesMax }: StateStoreOptions) {
     this.db = db;
-    // Without temp_store, pages of homes would go through files in /var/tmp when a transaction is large.
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; ' +
-      'PRAGMA temp_store = MEMORY; ' +
       'PRAGMA busy_timeout = 2000; PRAGMA wal_autocheckpoint = 200; PRAGMA cache_size = -512;');
     if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
@@ -74,6 +75,10 @@ export class StateStore {
       throw new OperatorError('input-unreadable', `The state is of version ${version}, and this natlens knows ` +
         `${schemaVersion}: install the newer natlens again, or move the state away.`);
     }
+    // Damage is found now and not when a home is first looked for: a state is small, and this takes milliseconds.
+    const [first] = db.prepare('PRAGMA quick_check(1)').all();
+    const found = first?.quick_check;
+    if (found !== 'ok') throw new Error(`database disk image is malformed (${String(found)})`);
     db.exec(schema);
     if (version !== schemaVersion) db.exec(`PRAGMA user_version = ${schemaVersion}`);
     this.pseudonyms = new Pseudonyms(this.#takeKey());
@@ -100,9 +105,10 @@ export class StateStore {
 
   savedTime(): SavedTime | undefined {
     const saved = this.#meta('time');
-    if (typeof saved !== 'string') return undefined;
-    const { steadyMs, offsetMs } = JSON.parse(saved) as SavedTime;
-    return { steadyMs, offsetMs };
+    if (saved === undefined) return undefined;
+    const time = parseTime(saved);
+    if (time === undefined) this.damagedRows++;
+    return time;
   }
 
   saveTime(time: SavedTime): void {
@@ -150,15 +156,28 @@ export class StateStore {
     this.db.prepare('DELETE FROM state_verdicts WHERE home = ?').run(home);
   }
 
-  /** Leaves nothing of deleted rows in the journal. @returns false: another program reads it, or the disk fails */
-  truncateJournal(): boolean {
+  /**
+   * Writes the file anew, and empties its journal. Deleted rows are overwritten as they go, but not the copies that
+   * SQLite leaves in unused parts of pages when it moves rows from one to another.
+   *
+   * @returns false: another program uses it, or the disk has no room for a second one
+   */
+  rewrite(): boolean {
     try {
+      this.db.exec('VACUUM');
       const { busy } = this.db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
       return busy === 0;
     } catch (thrown) {
       if (isSqliteError(thrown)) return false;
       throw thrown;
     }
+  }
+
+  /** Size of the file without its journal. */
+  bytes(): number {
+    const { bytes } = this.db.prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size')
+      .get() as { bytes: number };
+    return bytes;
   }
 
   close(): void {
@@ -187,6 +206,15 @@ export class StateStore {
 
   #setMeta(key: string, value: string | Uint8Array): void {
     this.db.prepare('INSERT OR REPLACE INTO state_meta (key, value) VALUES (?, ?)').run(key, value);
+  }
+}
+
+function parseTime(saved: unknown): SavedTime | undefined {
+  try {
+    const { steadyMs, offsetMs } = JSON.parse(String(saved)) as SavedTime;
+    return Number.isFinite(steadyMs) && Number.isFinite(offsetMs) ? { steadyMs, offsetMs } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -86,7 +86,7 @@ export type DetectorStatus = {
   readonly actions: {
     /** By state of the outbox. */
     readonly outbox: NamedCounts;
-    /** Since the start, by `WithheldCode`. */
+    /** What the latest plans do not do, by `WithheldCode`. */
     readonly withheld: NamedCounts;
   };
   readonly clock: { readonly steps: number; readonly steppedMs: number };

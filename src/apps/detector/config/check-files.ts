@@ -1,4 +1,4 @@
-/** Looks at the files and folders that a config names: they are there, and secrets are not readable by everybody. */
+/** Looks at the files and folders that a config names: they are there, and not for everybody to read or change. */
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -66,10 +66,14 @@ async function checkFile(named: NamedFile): Promise<string | undefined> {
   const { file, kind, bytesMin = 0 } = named;
   try {
     const found = await stat(file);
-    if (kind === 'folder' || kind === 'state') {
-      return found.isDirectory() ? undefined : `is ${file}, which is no folder`;
+    const isFolder = kind === 'folder' || kind === 'state';
+    if (isFolder && !found.isDirectory()) return `is ${file}, which is no folder`;
+    if (!isFolder && !found.isFile()) return `is ${file}, which is no file`;
+    // Whoever writes there decides what is found, run, said to customers, or answered at the control socket.
+    if (kind !== 'secret' && (found.mode & 0o002) !== 0) {
+      return `is ${file}, which everybody may change; chmod o-w takes that away`;
     }
-    if (!found.isFile()) return `is ${file}, which is no file`;
+    if (isFolder) return undefined;
     if (kind === 'program') {
       await access(file, constants.X_OK);
       return undefined;

@@ -188,6 +188,16 @@ test('an empty secret, and one that everybody may change', async () => {
   assert.match(sentence, /credentials_file is \S+login, which is empty/);
 });
 
+test('nothing that decides what is found, run or told is for everybody to change', async () => {
+  mkdirSync(join(folder, 'state'), { recursive: true });
+  for (const name of ['state', 'classifiers', 'ask']) chmodSync(join(folder, name), 0o777);
+  const sentence = await refusalOfFile(fullConfig);
+  makeSound();
+  for (const key of ['state_folder', 'classifiers.folder', 'verify.command']) {
+    assert.match(sentence, new RegExp(`${key.replace('.', '\\.')} is \\S+, which everybody may change; chmod o-w`));
+  }
+});
+
 function makeSound(): void {
   rmSync(folder, { recursive: true });
   mkdirSync(folder);

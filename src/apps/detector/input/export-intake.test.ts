@@ -98,6 +98,18 @@ test('both directions of equal times leave at once as one biflow; a lone one wai
   assert.deepEqual([pairing?.records, pairing?.paired, pairing?.single, pairing?.waiting], [3, 1, 1, 0]);
 });
 
+test('a record waits from when it came, however long nothing came before it', (t) => {
+  const { intake, clock, rows, pass } = open(t, { pairWaitMs: 5_000 });
+  intake.accept({ bytes: netflow5(startMs, [there, back]), exporter, receivedMs: startMs });
+  pass(60_000);
+  const [one, other] = [{ ...there, ports: [40_001, 443] as const }, { ...back, ports: [443, 40_001] as const }];
+  intake.accept({ bytes: netflow5(clock.nowMs(), [one]), exporter, receivedMs: clock.nowMs() });
+  pass(4_000);
+  intake.accept({ bytes: netflow5(clock.nowMs() - 4_000, [other]), exporter, receivedMs: clock.nowMs() });
+  pass(200);
+  assert.deepEqual(rows.map(({ forward, backward }) => [forward, backward]), [[5, 4], [5, 4]]);
+});
+
 test('a waiting record does not delay those that come after it', (t) => {
   const { intake, clock, rows, pass } = open(t, { pairWaitMs: 60_000 });
   intake.accept({ bytes: netflow5(startMs, [{ ...there, ports: [1, 443] }]), exporter, receivedMs: startMs });

@@ -108,9 +108,9 @@ export class ExportIntake {
   /** Takes a datagram; its bytes are not kept. */
   accept(datagram: ExportDatagram): void {
     assertInvariant(!this.#isEnded, 'a datagram after the end');
-    // Records of the first one wait by told time, too.
-    if (this.#lastMs === -Infinity) this.#tell(datagram.receivedMs);
     this.#lastMs = datagram.receivedMs;
+    // Records wait from when they came: not from when something came before them, which may be long ago.
+    if (!this.#isDirty) this.#tell(datagram.receivedMs);
     this.#decoder.decode(datagram);
     if (this.#isDirty) return;
     this.#isDirty = true;

@@ -90,7 +90,7 @@ export class ExportWalker {
     const domain = this.#cache.findDomain(exporter, header);
     if (domain === undefined) return this.#reject('exporter-limit', bytes.length);
     domain.datagrams++;
-    if (domain.sequence.isBehind(header.sequence) && this.#recent.has(domain, bytes)) {
+    if (domain.sequence.mayBeCopy(header.sequence) && this.#recent.has(domain, bytes)) {
       domain.duplicates++;
       return this.#reject('duplicate', bytes.length);
     }

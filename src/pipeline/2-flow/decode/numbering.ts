@@ -25,8 +25,8 @@ export class SequenceNumbering {
    * True when a message with this number may be a copy of an earlier one. By the RFC's rule: others give
    * lower numbers, so no copy is missed.
    */
-  isBehind(sequence: number): boolean {
-    return this.#usual.isBehind(sequence);
+  mayBeCopy(sequence: number): boolean {
+    return this.#usual.mayBeCopy(sequence);
   }
 
   /** Accounts for a message that is not a copy of another. */

@@ -7,12 +7,12 @@ import { RecentDatagrams } from './recent-datagrams.ts';
 import { ExportDomain } from './export-domain.ts';
 import { SequenceAccount, type SequenceVerdict } from './sequence.ts';
 
-type Message = readonly [sequence: number, units: number, startedMs?: number];
+type Message = readonly [sequence: number, units: number, startedMs?: number, exportMs?: number];
 
 function account(messages: readonly Message[]): { verdicts: SequenceVerdict[]; totals: number[] } {
   const sequence = new SequenceAccount();
-  const verdicts = messages.map(([number, units, startedMs = Number.NaN]) =>
-    sequence.observe({ sequence: number, units, exportMs: 0, startedMs }));
+  const verdicts = messages.map(([number, units, startedMs = Number.NaN, exportMs = 0]) =>
+    sequence.observe({ sequence: number, units, exportMs, startedMs }));
   return { verdicts, totals: [sequence.gaps, sequence.lostUnits, sequence.reordered, sequence.restarts] };
 }
 
@@ -48,6 +48,33 @@ test('a message that the first one has overtaken is late, when its clock says th
 test('after a message of unknown length the next one begins anew', () => {
   assert.deepEqual(account([[10, -1], [400, 1], [401, 1]]), { verdicts: ['first', 'in-order', 'in-order'], totals: [0,
     0, 0, 0] });
+});
+
+test('a message of templates alone is no loss, no restart and no hole when it comes late', () => {
+  // After a restart, behind messages that nobody can read without it, and behind some that could be read.
+  assert.deepEqual(account([[500, 7], [0, -1], [3, -1], [0, 0], [9, 4], [13, 2]]),
+    { verdicts: ['first', 'restart', 'in-order', 'late', 'in-order', 'in-order'], totals: [0, 0, 0, 1] });
+  assert.deepEqual(account([[500, 7], [0, 4], [0, 0], [4, 4]]).totals, [0, 0, 0, 1]);
+  // In the middle of a hole; and in order.
+  assert.deepEqual(account([[100, 5], [120, 5], [110, 0], [125, 1]]).totals, [1, 15, 0, 0]);
+  assert.deepEqual(account([[100, 5], [105, 0], [105, 5], [110, 1]]).totals, [0, 0, 0, 0]);
+  // An exporter that restarts announces its templates first, and what follows may be out of order.
+  assert.deepEqual(account([[0, 7], [7, 7], [0, 0, NaN, 60_000], [7, 7], [0, 7], [14, 1]]).totals, [0, 0, 1, 1]);
+  assert.deepEqual(account([[500, 7], [0, 0, NaN, 60_000], [7, 7], [0, 7], [14, 1]]),
+    { verdicts: ['first', 'restart', 'gap', 'late', 'in-order'], totals: [0, 0, 1, 1] });
+  // The templates come that were missing, in order.
+  assert.deepEqual(account([[500, -1], [507, 0], [510, 3], [507, 3], [513, 1]]).totals, [0, 0, 1, 0]);
+});
+
+test('copies are looked for where a number goes back, and where it is not known what was expected', () => {
+  const sequence = new SequenceAccount();
+  const observe = (number: number, units: number): SequenceVerdict =>
+    sequence.observe({ sequence: number, units, exportMs: 0, startedMs: Number.NaN });
+  assert.equal(sequence.mayBeCopy(100), false);
+  observe(100, 5);
+  assert.deepEqual([100, 104, 105, 106].map((number) => sequence.mayBeCopy(number)), [true, true, false, false]);
+  observe(105, -1);
+  assert.equal(sequence.mayBeCopy(110), true);
 });
 
 test('holes beyond the limit stay lost', () => {

@@ -37,15 +37,24 @@ export class SequenceAccount {
   #isSeen = false;
   /** Number of the first message of this run. */
   #first = 0;
+  /** Of the last message that was not late. */
+  #latest = 0;
+  #latestExportMs = 0;
   readonly #holes: Hole[] = [];
 
-  /** True when a message with this number would go back behind what was expected, so may be a copy. */
+  /** True when a message with this number goes back behind what was expected. */
   isBehind(sequence: number): boolean {
     return this.#expected >= 0 && ((sequence - this.#expected) | 0) < 0;
   }
 
+  /** True when a message with this number may be a copy: it goes back, or it is not known what was expected. */
+  mayBeCopy(sequence: number): boolean {
+    return this.#isSeen && this.#expected < 0 || this.isBehind(sequence);
+  }
+
   /** Accounts for a message that is not a copy of another. */
   observe(place: SequencePlace): SequenceVerdict {
+    if (place.units === 0 && this.#isLateWithoutUnits(place)) return 'late';
     const verdict = this.#judge(place);
     if (verdict === 'late') {
       this.reordered++;
@@ -54,8 +63,19 @@ export class SequenceAccount {
     this.#isSeen = true;
     if (verdict === 'first' || verdict === 'restart') this.#first = place.sequence;
     if (!Number.isNaN(place.startedMs)) this.#startedMs = place.startedMs;
+    this.#latest = place.sequence;
+    this.#latestExportMs = place.exportMs;
     this.#expected = place.units < 0 ? -1 : (place.sequence + place.units) >>> 0;
     return verdict;
+  }
+
+  /**
+   * True for a message of templates alone that others have overtaken. It fills no hole, for it has the number of the
+   * next message, and its number says nothing of those that came since. After a restart its clock is the later one.
+   */
+  #isLateWithoutUnits({ sequence, exportMs }: SequencePlace): boolean {
+    if (!this.#isSeen || exportMs > this.#latestExportMs) return false;
+    return this.#expected < 0 ? ((sequence - this.#latest) | 0) <= 0 : this.isBehind(sequence);
   }
 
   #judge({ sequence, units, startedMs }: SequencePlace): SequenceVerdict {

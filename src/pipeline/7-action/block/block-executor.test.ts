@@ -244,3 +244,16 @@ test('an element that ends between the look and the change is looked at again', 
   assert.deepEqual(world.nft.elements(), []);
   assert.deepEqual(world.nft.calls.slice(-3), ['-f -', '-j list table inet natlens', '-f -']);
 });
+
+test('what nothing but presence speaks for is not blocked, whatever the outbox holds', async () => {
+  const world = new World();
+  const presence = { code: 'presence', text: 'present' } as const;
+  const verified = { code: 'verified', text: 'confirmed' } as const;
+  for (const reasons of [[], [presence], [presence, verified]]) {
+    const { status, detail } = await world.execute(blockAction(target, { reasons }));
+    assert.deepEqual([status, detail], ['failed', 'presence alone blocks nothing']);
+  }
+  assert.deepEqual(world.nft.calls, []);
+  const order = { code: 'operator-order', text: 'ordered' } as const;
+  assert.equal((await world.execute(blockAction(target, { reasons: [order] }))).status, 'done');
+});

@@ -52,9 +52,13 @@ function outcomeOf({ failure, isLasting }: NftFailure): Outcome {
 }
 
 /** The element to write, or why there must be none. */
-function soundElement({ block, isDryRun }: PlannedAction, { allow }: BlockOptions): BlockElement | string {
+function soundElement({ block, isDryRun, reasons }: PlannedAction, { allow }: BlockOptions): BlockElement | string {
   if (isDryRun) return 'a dry run blocks nothing';
   if (block === undefined) return 'the action does not say what to block';
+  // The planner never asks for it; a row of the outbox that somebody changed might.
+  if (!reasons.some(({ code }) => code === 'indicator' || code === 'operator-order')) {
+    return 'presence alone blocks nothing';
+  }
   const element = elementOf(block);
   if (typeof element === 'string') return element;
   for (const own of [parsePrefix(block.homeAddress), element.destination]) {

@@ -174,7 +174,10 @@ function outcomeOf(error: NodemailerError, isCommitting: boolean, recipient: str
   return { status: isFinal ? 'failed' : 'retry', detail };
 }
 
-/** One line for the audit, without the customer's address, which servers like to repeat. */
+/** One line for the audit, without the customer's address, which servers like to repeat, in letters of any size. */
 function describe(text: string, recipient: string): string {
-  return cleanValue(text.replaceAll(recipient, '(recipient)')).slice(0, detailLength);
+  const escape = (part: string): string => part.replace(/[\^$\\.*+?()[\]{}|/]/g, '\\$&');
+  const local = recipient.slice(0, recipient.lastIndexOf('@'));
+  const address = new RegExp(`${escape(recipient)}|(?<![\\p{L}\\d])${escape(local)}(?![\\p{L}\\d])`, 'giu');
+  return cleanValue(text.replaceAll(address, '(recipient)')).slice(0, detailLength);
 }

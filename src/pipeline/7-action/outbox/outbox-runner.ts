@@ -82,6 +82,11 @@ export class OutboxRunner {
     return this.#running;
   }
 
+  /** Has what an earlier process left unfinished been found? The first run finds it. */
+  get isRecovered(): boolean {
+    return this.#isRecovered;
+  }
+
   /** Outcomes that could not be written down yet. */
   get unrecordedCount(): number {
     return this.#unrecorded.size;
