@@ -104,7 +104,8 @@ const faulty: Readonly<Record<string,
   'a file elsewhere that could not be opened': [[[
     `openat(AT_FDCWD</run>, ${hex('/etc/x')}, O_WRONLY|O_CREAT, 0600) = -1 EACCES (Permission denied)`,
   ]], /\/etc\/x was to be opened/],
-  'a file that is moved away': [[[`rename(${hex('/run/state/a')}, ${hex('/elsewhere/a')}) = 0`]], /rename of .*\/elsewhere\/a/],
+  'a file that is moved away': [[[`rename(${hex('/run/state/a')}, ${hex('/elsewhere/a')}) = 0`]],
+    /rename of .*\/elsewhere\/a/],
   'memory shared with a file': [[[
     `mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED, 7<${path('/elsewhere/a')}>, 0) = 0x7f0000000000`,
   ]], /memory shared with \/elsewhere\/a/],

@@ -4,16 +4,16 @@
  * same. The classifiers are those of a simulated lab, with other units of the device models.
  */
 import assert from 'node:assert/strict';
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '#base';
 import type { DetectorStatus, HomeExplanation } from '#detector';
 import { DetectorProcess } from '../support/detector-process.ts';
 import {
-  assertParity, defineEvidence, foundByLab, replayFlows, runLong, writeParityConfig, type ParitySettings,
+  assertParity, defineEvidence, foundByLab, replayFlows, runLong, trainOn, writeParityConfig, type ParitySettings,
   type ParityWorld,
 } from '../support/evidence-parity.ts';
 
@@ -39,11 +39,8 @@ before(() => {
     }
   }
   mkdirSync(join(folder, 'classifiers'));
-  for (const deviceModel of deviceModels) {
-    const flows = globSync(join(folder, 'dataset/flows', deviceModel, '*')).map((path) => relative(folder, path)).sort();
-    natlens('train', ...flows, '--device-model', deviceModel, '-o', `classifiers/${deviceModel}.nlc`, '-q');
-  }
   world = { folder, classifierFolder: 'classifiers', classifiers: deviceModels.map((name) => `${name}.nlc`).sort() };
+  for (const deviceModel of deviceModels) trainOn('dataset', deviceModel, world);
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -93,7 +90,8 @@ test('the intruder stands out by its evidence: the same order of homes in both w
 test('homes by address behind one detector: each has what the lab finds of it alone', () => {
   const routers = ['198.51.100.1', '198.51.100.2'];
   for (const [i, name] of ['home-01-with', 'home-02-without'].entries()) {
-    natlens('lab', 'nat', `homes/${name}/inside.pcap`, '--router', routers[i] as string, '-o', `router-${i}.pcap`, '-q');
+    natlens('lab', 'nat', `homes/${name}/inside.pcap`, '--router', routers[i] as string, '-o', `router-${i}.pcap`,
+      '-q');
   }
   const inputs = ['router-0.pcap', 'router-1.pcap'];
   const all: ParityWorld = { ...world, config: { homes: 'map = "address"' } };
@@ -109,7 +107,8 @@ function writeRecentFlows(parquet: string, csv: string): number {
   natlens('flows', parquet, '-o', 'old.csv', '-q');
   const [heading = '', ...lines] = readFileSync(join(folder, 'old.csv'), 'utf8').trimEnd().split('\n');
   const names = heading.split(',');
-  const [start, end] = [names.indexOf('flowStartMilliseconds'), names.indexOf('flowEndMilliseconds')] as [number, number];
+  const [start, end] = ['flowStartMilliseconds', 'flowEndMilliseconds'].map((name) => names.indexOf(name)) as
+    [number, number];
   const rows = lines.map((line) => line.split(','));
   const latestMs = rows.reduce((latest, cells) => Math.max(latest, Number(cells[end])), -Infinity);
   const byMs = Math.floor((systemClock.nowMs() - latestMs) / bucketMs) * bucketMs;

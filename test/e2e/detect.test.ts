@@ -152,7 +152,7 @@ test('what no detector can do is refused in one sentence', async () => {
   const taken = layOut(`[metrics]\nlisten = "127.0.0.1:${port}"`);
   const { status, stdout, stderr } = detect(taken, taken.config);
   assert.deepEqual([status, stdout], [3, '']);
-  assert.equal(stderr.split('\n').at(-2)?.startsWith(`natlens: Cannot listen at 127.0.0.1:${port} (tcp): `), true, stderr);
+  assert.ok(stderr.includes(`\nnatlens: Cannot listen at 127.0.0.1:${port} (tcp): `), stderr);
   assert.ok(!existsSync(join(taken.folder, 'state', 'control.sock')), 'nothing is left behind');
 });
 
@@ -182,7 +182,8 @@ test('a detector runs, answers its commands, ends on SIGTERM, and its state answ
   const explained = jsonOf<HomeExplanation>(world, 'explain', 'household-1');
   const [told] = explained.actions;
   assert.deepEqual([explained.pseudonym, explained.verdicts.length, told?.state], [pseudonym, 1, 'failed']);
-  assert.match(answerOf(world, 'explain', pseudonym as string), /^Home household-1 .*\n\nwebcam\.Test\.One: present since/);
+  assert.match(answerOf(world, 'explain', pseudonym as string),
+    /^Home household-1 .*\n\nwebcam\.Test\.One: present since/);
   assert.match(answerOf(world, 'explain', told?.reference.toLowerCase() as string), /^Home household-1 /);
   assert.deepEqual(jsonOf(world, 'opt-out', 'household-1', '--device-model', deviceModel), { home: 'household-1' });
   assert.equal(answerOf(world, 'opt-out', 'household-1'), 'opted out: household-1\n');
@@ -193,14 +194,16 @@ test('a detector runs, answers its commands, ends on SIGTERM, and its state answ
   assert.match(answerOf(world, 'resend', told?.id as string), /^waits to be sent: /);
   await until('it was sent again', () => hookBodies.length === 2);
   assert.equal(hookBodies[0], hookBodies[1]);
-  await until('it is done', () => detector.lines.some(({ event, status: end }) => event === 'action' && end === 'done'));
+  const hasActed = (what: Readonly<Record<string, string>>): boolean => detector.lines.some((line) =>
+    line.event === 'action' && Object.entries(what).every(([name, value]) => line[name] === value));
+  await until('it is done', () => hasActed({ status: 'done' }));
 
   const order = ['block', 'household-1', deviceModel, '--port', '23', '--note', 'telnet'];
   const { ids } = jsonOf<{ ids: string[] }>(world, ...order);
   assert.equal(ids.length, 1);
   await until('it is blocked', () => existsSync(join(folder, 'nft.json')) &&
     readFileSync(join(folder, 'nft.json'), 'utf8').includes('198.51.100.1 . tcp . 23'));
-  await until('that is written down', () => detector.lines.some(({ event, kind }) => event === 'action' && kind === 'block'));
+  await until('that is written down', () => hasActed({ kind: 'block', status: 'done' }));
   assert.equal(answerOf(world, 'release', 'household-1'), 'released: household-1, 1 block ended\n');
   assert.ok(!readFileSync(join(folder, 'nft.json'), 'utf8').includes('198.51.100.1 . tcp . 23'));
   const ordered = ['block', 'household-1', deviceModel, '--note', 'x'];

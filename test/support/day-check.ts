@@ -1,6 +1,6 @@
 /**
- * Puts a detector through a day and compares what it finds and counts with what the plan of the faults foresees. Evidence is
- * compared in every window that a flow can still change, every half hour; counts after each run.
+ * Puts a detector through a day and compares what it finds and counts with what the plan of the faults foresees.
+ * Evidence is compared in every window that a flow can still change, every half hour; counts after each run.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -193,10 +193,12 @@ function compareCounts(run: DayRun, foreseen: ForeseenRun, { kind, stories }: Da
   const undecoded = exports.rejected['no-template'] + exports.waiting.sets;
   assert.equal(undecoded, foreseen.undecodedSets, `${what}: sets without a template`);
   if (!run.isKilled) {
-    assert.deepEqual([flows, run.engine.flows, run.evidence.flows], [foreseen.flows, foreseen.flows, foreseen.flows], what);
+    assert.deepEqual([flows, run.engine.flows, run.evidence.flows],
+      [foreseen.flows, foreseen.flows, foreseen.flows], what);
   }
   assert.equal(run.engine.flowsMisdated, foreseen.misdated, `${what}: flows whose clock is not believed`);
   if (pairing !== null) {
-    assert.equal(pairing.records, [...foreseen.exporters.values()].reduce((sum, { records }) => sum + records, 0), what);
+    const records = [...foreseen.exporters.values()].reduce((sum, counts) => sum + counts.records, 0);
+    assert.equal(pairing.records, records, what);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The time of a simulated machine: a true time that tests move, a wall clock that steps away from it, and timers that run
- * when it is their time. Puts itself in the place of `setTimeout` while a test wants it there.
+ * The time of a simulated machine: a true time that tests move, a wall clock that steps away from it, and timers that
+ * run when it is their time. Puts itself in the place of `setTimeout` while a test wants it there.
  */
 import type { TestContext } from 'node:test';
 import { assertInvariant, type Clock } from '#base';

@@ -1,7 +1,7 @@
 /**
- * What a detector must have found and counted after a simulated day, from the plan of the faults alone: which records came
- * through, when, with which times; and what of them sequence numbers can tell. Knows nothing of decoder, pairer or engine;
- * evidence is the lab's, by definition.
+ * What a detector must have found and counted after a simulated day, from the plan of the faults alone: which records
+ * came through, when, with which times; and what of them sequence numbers can tell. Knows nothing of decoder, pairer or
+ * engine; evidence is the lab's, by definition.
  */
 import { createFlowBatch, type FlowBatch } from '#flow';
 import { forgetInitiator, forgetResponder, putRecord, type ExportedMessage, type ExportedRecord } from '#sim';
@@ -90,10 +90,11 @@ export function foresee(stories: readonly ExporterStory[], plan: DayPlan, settin
     const stop = plan.stops[run];
     const untilMs = stop?.atMs ?? plan.endMs;
     const arrivals = all.filter(({ atMs }) => atMs >= fromMs && atMs < untilMs);
-    const { handed, undecoded } = decodeInOrder(arrivals, { untilMs, isKill: stop?.isKill === true }, settings);
-    const writtenMs = stop?.isKill === true
-      ? checkpointsOf(plan, settings.checkpointMs).filter((atMs) => atMs < untilMs).at(-1) ?? -Infinity : Infinity;
-    const found = joinDirections(handed, { untilMs, isKill: stop?.isKill === true }, settings).map((flow): ForeseenFlow => {
+    const isKill = stop?.isKill === true;
+    const { handed, undecoded } = decodeInOrder(arrivals, { untilMs, isKill }, settings);
+    const writtenMs = isKill
+      ? checkpointsOf(plan, settings.checkpointMs).findLast((atMs) => atMs < untilMs) ?? -Infinity : Infinity;
+    const found = joinDirections(handed, { untilMs, isKill }, settings).map((flow): ForeseenFlow => {
       const { handedMs } = flow;
       const stepsMs = plan.clockSteps.filter(({ atMs }) => atMs < handedMs).reduce((sum, { byMs }) => sum + byMs, 0);
       const endMs = flow.endMs - stepsMs;
@@ -109,8 +110,10 @@ export function foresee(stories: readonly ExporterStory[], plan: DayPlan, settin
       fromMs, untilMs, flows: found.length, misdated: found.filter(({ isMisdated }) => isMisdated).length,
       undecodedSets: undecoded.length,
       undecodedRecords: undecoded.reduce((sum, { records }) => sum + records.length, 0),
-      exporters: new Map(stories.map((story) =>
-        [story.exporter, countArrivals(story, arrivals.filter((arrival) => arrival.story === story), { undecoded, missed })])),
+      exporters: new Map(stories.map((story) => [
+        story.exporter,
+        countArrivals(story, arrivals.filter((arrival) => arrival.story === story), { undecoded, missed }),
+      ])),
     };
   });
   const recordsOf = (messages: Iterable<ExportedMessage>): number =>
@@ -165,7 +168,9 @@ type Joined = {
   readonly handedMs: number; readonly endMs: number; readonly trueEndMs: number;
 };
 
-/** Both directions of a conversation that came are one flow; one that came alone is one after its wait, or at the end. */
+/**
+ * Both directions of a conversation that came are one flow; one that came alone is one after its wait, or at the end.
+ */
 function joinDirections(handed: readonly Handed[], { untilMs, isKill }: { untilMs: number; isKill: boolean },
   { isPaired, pairWaitMs }: OracleSettings): Joined[] {
   const describe = ({ story, message, record: { row, direction }, handedMs }: Handed): Joined => {
@@ -187,7 +192,9 @@ function joinDirections(handed: readonly Handed[], { untilMs, isKill }: { untilM
     .sort((a, b) => a.handedMs - b.handedMs);
 }
 
-/** What sequence numbers tell: of each run of the exporter, what is missing between the first and the last that came. */
+/**
+ * What sequence numbers tell: of each run of the exporter, what is missing between the first and the last that came.
+ */
 function countArrivals({ version, messages }: ExporterStory, arrivals: readonly ExporterArrival[],
   { undecoded, missed }: { undecoded: readonly ExportedMessage[]; missed: Set<ExportedMessage> }): ForeseenCounts {
   const counts: ForeseenCounts = {

@@ -1,11 +1,14 @@
 /**
- * The day that a detector is put through, made from a seed: three homes with an exporter each, the device model in one of
- * them always, in one for some hours and in one for minutes, and a plan of faults. Around what sequence numbers cannot tell (an IPFIX exporter whose templates
- * are not known, a clock that is set) chance does nothing, unless it is asked to.
+ * The day that a detector is put through, made from a seed: three homes with an exporter each, the device model in one
+ * of them always, in one for some hours and in one for minutes, and a plan of faults. Around what sequence numbers
+ * cannot tell (an IPFIX exporter whose templates are not known, a clock that is set) chance does nothing, unless it is
+ * asked to.
  */
 import { mappedWord, Random } from '#base';
 import { copyRows, createDictionaries, createFlowBatch, type Dictionaries, type FlowBatch } from '#flow';
-import { exportDay, sendThrough, type ExportedMessage, type ExporterDay, type Restart } from '#sim';
+import {
+  exportDay, sendThrough, type ExportedMessage, type ExporterDay, type LossyNetwork, type Restart,
+} from '#sim';
 import type { ExporterStory, OracleSettings } from './day-oracle.ts';
 import type { DayPlan } from './detector-day.ts';
 import { makeHomeFlows } from './detector-world.ts';
@@ -72,7 +75,9 @@ const households: readonly Household[] = [
   },
 ];
 
-/** Detector's faults. The kills are most of a minute after evidence was written, and before actions are planned again. */
+/**
+ * Detector's faults. The kills are most of a minute after evidence was written, and before actions are planned again.
+ */
 const roughPlan: Omit<DayPlan, 'checksMs'> = {
   startMs, endMs,
   stops: [
@@ -102,16 +107,16 @@ export function makeDay(kind: DayKind): Day {
     const flows = makeDayFlows(kind.seed * 10 + i, dictionaries, household.deviceHours);
     const exporterDay: ExporterDay = {
       version, isOneWay, startMs, endMs, restarts: isCalm ? [] : household.restarts, holdMsMax: 50_000,
-      templateEveryMs: household.templateEveryMs, clockAhead: (trueMs) => (hasClocks
-        ? household.clockOff.find(({ span: [from, until] }) => trueMs >= from && trueMs < until)?.aheadMs(trueMs) ?? 0 : 0),
+      templateEveryMs: household.templateEveryMs,
+      clockAhead: (trueMs) => (hasClocks ? clockAheadOf(household, trueMs) : 0),
     };
     const { messages, unsentRows } = exportDay(flows, exporterDay, random);
     const { exporter } = household;
-    const arrivals = (isCalm ? sendThrough(messages, { ...network, lostShare: 0, copiedShare: 0, delayedShare: 0 }, random)
-      : sendThrough(messages, {
-        ...network, outages: household.outages.map(([fromMs, untilMs]) => ({ fromMs, untilMs })),
-        fateOf: chooseFates(kind, household, messages, plan, hasClocks),
-      }, random)).arrivals.map((arrival) => ({ ...arrival, exporter }));
+    const way: LossyNetwork = isCalm ? { ...network, lostShare: 0, copiedShare: 0, delayedShare: 0 } : {
+      ...network, outages: household.outages.map(([fromMs, untilMs]) => ({ fromMs, untilMs })),
+      fateOf: chooseFates(kind, { household, plan, hasClocks }, messages),
+    };
+    const arrivals = sendThrough(messages, way, random).arrivals.map((arrival) => ({ ...arrival, exporter }));
     return { exporter, version, flows, messages, arrivals, unsentRows };
   });
   return {
@@ -128,13 +133,19 @@ const network = {
   lostShare: 0.04, copiedShare: 0.02, delayedShare: 0.05, delayMsMax: 15_000, outages: [], fateOf: () => undefined,
 };
 
+function clockAheadOf({ clockOff }: Household, trueMs: number): number {
+  return clockOff.find(({ span: [from, until] }) => trueMs >= from && trueMs < until)?.aheadMs(trueMs) ?? 0;
+}
+
 /** What is certain: the templates that come late, and that nothing happens where numbers could not tell of it. */
-function chooseFates({ version, isUnprotected, isOneWay }: DayKind, household: Household,
-  messages: readonly ExportedMessage[], { startMs: dayMs, stops }: DayPlan, hasClocks: boolean):
-  (message: ExportedMessage) => number | undefined {
+function chooseFates({ version, isUnprotected }: DayKind,
+  { household, plan, hasClocks }: { household: Household; plan: DayPlan; hasClocks: boolean },
+  messages: readonly ExportedMessage[]): LossyNetwork['fateOf'] {
   const { restarts, templateDelaysMs, clockOff } = household;
+  const { startMs: dayMs, stops } = plan;
   const isLate = ({ run, index }: ExportedMessage): boolean => index === 0 && templateDelaysMs[run] !== undefined;
-  const quiet: Span[] = hasClocks ? clockOff.flatMap(({ span }) => span.map((ms): Span => [ms - minuteMs, ms + minuteMs])) : [];
+  const quiet: Span[] = !hasClocks ? []
+    : clockOff.flatMap(({ span }) => span.map((ms): Span => [ms - minuteMs, ms + minuteMs]));
   const starts = [dayMs, ...restarts.map(({ atMs, downMs }) => atMs + downMs), ...stops.map(({ upMs }) => upMs)];
   for (const ms of starts) {
     const told = messages.find((message) => message.sentMs >= ms && message.hasTemplates && !isLate(message));
@@ -156,14 +167,18 @@ function makeDayFlows(seed: number, dictionaries: Dictionaries, deviceHours: rea
   const random = new Random(seed);
   const times = (everyMs: number, isIn: (ms: number) => boolean): number[] => {
     const found: number[] = [];
-    for (let ms = startMs + random.integer(0, everyMs); ms < endMs - 2 * minuteMs; ms += random.integer(1, 2 * everyMs)) {
+    const lastMs = endMs - 2 * minuteMs;
+    for (let ms = startMs + random.integer(0, everyMs); ms < lastMs; ms += random.integer(1, 2 * everyMs)) {
       if (isIn(ms)) found.push(ms);
     }
     return found;
   };
   const isDeviceOn = (ms: number): boolean => deviceHours.some(([from, until]) => ms >= from && ms < until);
-  const batches = [{ isDevice: true, ends: times(90_000, isDeviceOn) }, { isDevice: false, ends: times(20_000, () => true) }]
-    .map(({ isDevice, ends }) => makeHomeFlows({ from: `192.168.${seed % 200}.7`, endMs: ends, isDevice, seed, dictionaries }));
+  const from = `192.168.${seed % 200}.7`;
+  const batches = [
+    makeHomeFlows({ from, endMs: times(90_000, isDeviceOn), isDevice: true, seed, dictionaries }),
+    makeHomeFlows({ from, endMs: times(20_000, () => true), isDevice: false, seed, dictionaries }),
+  ];
   const rows = batches.flatMap((batch) => Array.from({ length: batch.rowCount }, (_, row) =>
     ({ batch, row, endMs: batch.columns.flowEndMilliseconds[row] as number }))).sort((a, b) => a.endMs - b.endMs);
   const merged = createFlowBatch(rows.length, dictionaries);

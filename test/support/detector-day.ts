@@ -1,7 +1,7 @@
 /**
  * A detector over a simulated day, all in one process and without a socket: export messages arrive at an intake, its
- * flows go to the engine, its state to a folder on disk. The detector is stopped, killed and started again, and its wall
- * clock is set, when the plan says so. Wired as `detector-service.ts` wires it.
+ * flows go to the engine, its state to a folder on disk. The detector is stopped, killed and started again, and its
+ * wall clock is set, when the plan says so. Wired as `detector-service.ts` wires it.
  */
 import { parseAddress, type AddressWords } from '#base';
 import type { ExportCounts } from '#flow';

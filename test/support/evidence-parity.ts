@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import type { ReplayResult } from '#detector';
 import type { Evidence } from '#evidence';
 import type { Verdict } from '#verdict';
@@ -53,6 +53,14 @@ type LabSummary = {
   readonly verdicts: readonly { readonly deviceModel: string; readonly verdict: Verdict;
     readonly episodes: readonly Verdict[] }[];
 };
+
+/** Trains a classifier on the flows of a device model of a data set, into the folder of the classifiers. */
+export function trainOn(dataset: string, deviceModel: string, { folder, classifierFolder }: ParityWorld,
+  codes?: readonly number[]): void {
+  const flows = globSync(join(folder, dataset, 'flows', deviceModel, '*')).map((path) => relative(folder, path)).sort();
+  runLong(folder, ['train', ...flows, '--device-model', deviceModel, '-o',
+    join(classifierFolder, `${deviceModel}.nlc`), '-q'], codes);
+}
 
 /** Runs a command of natlens to its end, at most ten minutes. @param codes  exit codes that are well */
 export function runLong(folder: string, args: readonly string[], codes: readonly number[] = [0]): string {
@@ -106,7 +114,8 @@ export function defineEvidence(world: ParityWorld, settings: ParitySettings, inp
 export function foundByDetector(result: ReplayResult): Found {
   return {
     flows: result.flows, flowsOfHome: result.flowsOfHomes,
-    accepted: Object.fromEntries(result.classifiers.map(({ classifier, flowsAccepted }) => [classifier, flowsAccepted])),
+    accepted: Object.fromEntries(result.classifiers.map(({ classifier, flowsAccepted }) =>
+      [classifier, flowsAccepted])),
     verdicts: result.verdicts,
   };
 }

@@ -1,14 +1,17 @@
 /**
- * `natlens detect --replay` against `natlens lab evidence` over real captures: the same verdicts and evidence, to the last
- * byte. Homes are made of captures of devices that were recorded for the same week: by NAT (`natlens lab nat`), and as
- * one tap inside would have them. Classifiers are trained on a data set of the captures; the cameras' on other units.
+ * `natlens detect --replay` against `natlens lab evidence` over real captures: the same verdicts and evidence, to the
+ * last byte. Homes are made of captures of devices that were recorded for the same week: by NAT (`natlens lab nat`),
+ * and as one tap inside would have them. Classifiers are trained on a data set of the captures; the cameras' on other
+ * units.
  */
 import assert from 'node:assert/strict';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
-import { assertParity, runLong, type Found, type ParitySettings, type ParityWorld } from '../support/evidence-parity.ts';
+import {
+  assertParity, runLong, trainOn, type Found, type ParitySettings, type ParityWorld,
+} from '../support/evidence-parity.ts';
 import { missing, sharedData } from './shared-data.ts';
 
 const skip = missing({ data: ['captures/fit', 'captures/hub', 'captures/sentinel', 'captures/inventory.csv'] });
@@ -38,13 +41,9 @@ before(() => {
   writeFileSync(join(folder, 'inventory.csv'), [heading, ...used].map((row) => `${row}\n`).join(''));
   natlens('lab', 'build', '--inventory', 'inventory.csv', '--out', 'dataset', '-q');
   mkdirSync(join(folder, 'classifiers'));
-  for (const deviceModel of deviceModels) {
-    const flows = globSync(join(folder, 'dataset/flows', deviceModel, '*')).map((path) => relative(folder, path)).sort();
-    // The cameras have few flows in a week: their classifier is marked unfit, and used all the same.
-    runLong(folder, ['train', ...flows, '--device-model', deviceModel, '-o', `classifiers/${deviceModel}.nlc`, '-q'],
-      deviceModel === camera ? [1] : [0]);
-  }
   world = { folder, classifierFolder: 'classifiers', classifiers: deviceModels.map((name) => `${name}.nlc`).sort() };
+  // The cameras have few flows in a week: their classifier is marked unfit, and used all the same.
+  for (const deviceModel of deviceModels) trainOn('dataset', deviceModel, world, deviceModel === camera ? [1] : [0]);
   for (const [name, { captures }] of Object.entries(homes)) {
     natlens('lab', 'nat', ...captures.map((capture) => `${sharedData}captures/fit/${capture}.pcap`), '--align',
       '--router', '203.0.113.7', '-o', `${name}.pcap`, '--inside', `${name}-inside.pcap`, '-q');

@@ -12,7 +12,7 @@ const entry: HomeEntry = {
 };
 
 function describe(kind: PlannedAction['kind'], status: Outcome['status'], detail: string): string {
-  return describeOutcome({ status, detail }, { kind, home: entry.home }, entry);
+  return describeOutcome({ status, detail }, { kind, home: entry.home }, entry) ?? '';
 }
 
 test('a mail server may repeat whom it refuses, in any letters', () => {
@@ -23,6 +23,11 @@ test('a mail server may repeat whom it refuses, in any letters', () => {
   assert.match(describe('mail', 'retry', '535 5.7.8 authentication failed'), /^535 5\.7\.8 authentication failed$/);
   assert.match(describe('webhook', 'retry', 'connect ECONNREFUSED 192.0.2.9:443'),
     /^connect ECONNREFUSED \[address\]:443$/);
+});
+
+test('by the number of a queue nobody finds out whose mail it was', () => {
+  assert.equal(describe('mail', 'done', 'the server took it: 250 2.0.0 Ok: queued as 4ZmX2'), '');
+  assert.equal(describe('webhook', 'done', 'answered with status 204'), 'answered with status 204');
 });
 
 test('a program\'s own words are for the audit', () => {

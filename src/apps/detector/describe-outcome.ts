@@ -9,14 +9,18 @@ import type { HomeEntry } from './config/detector-config.ts';
 /** Parts of names and addresses that are shorter say nothing, and would be found everywhere. */
 const partLengthMin = 3;
 
-/** @param entry  what the config says of the home; undefined: nothing */
+/**
+ * What the log may say; undefined: nothing.
+ *
+ * @param entry  what the config says of the home; undefined: nothing
+ */
 export function describeOutcome(
   outcome: Outcome, { kind, home }: Pick<PlannedAction, 'kind' | 'home'>, entry: HomeEntry | undefined,
-): LogText {
+): LogText | undefined {
   const { status, detail } = outcome;
   if (kind === 'verify') return logText(status === 'done' ? outcome.answer ?? '' : withoutComment(detail));
-  // It names what a home talked to.
-  if (kind === 'block' && status === 'done') return logText('');
+  // It names what a home talked to, or by what number the mail server knows the mail and so whose it is.
+  if ((kind === 'block' || kind === 'mail') && status === 'done') return undefined;
   return logText(withoutHome(detail, home, entry));
 }
 

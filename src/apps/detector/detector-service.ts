@@ -215,6 +215,8 @@ export class DetectorService {
     const nowMs = this.steady.nowMs();
     if (this.steady.stepCount !== this.#clockSteps) {
       this.#clockSteps = this.steady.stepCount;
+      // A kill before it is written down would make a leap of the timeline out of the step.
+      this.#nextCheckpointMs = nowMs;
       this.log.warn('clock-stepped', { steps: this.#clockSteps, steppedMs: this.steady.steppedMs });
     }
     if (nowMs >= this.#nextCheckpointMs) {
@@ -282,8 +284,8 @@ export class DetectorService {
       const { home, deviceModel, rung, kind, channel, id, dueMs, isDryRun } = event.action;
       this.log.info('action-planned', {
         home: this.store.pseudonyms.ofHome(home), deviceModel: configText(deviceModel), rung, kind,
-        // What a block is of names addresses.
-        channel: kind === 'block' ? 'block' : configText(channel), action: this.store.pseudonyms.ofAction(id), dueMs,
+        // What a block is of names addresses, and the language of a mail is one of few.
+        channel: kind === 'block' || kind === 'mail' ? kind : configText(channel), action: this.store.pseudonyms.ofAction(id), dueMs,
         isDryRun,
       });
       if (dueMs <= this.steady.nowMs()) setImmediate(() => void this.#execute());

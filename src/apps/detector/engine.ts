@@ -55,8 +55,8 @@ export class DetectorEngine {
   readonly mapper: HomeMapper;
   readonly #parts: EngineParts;
   readonly #indicators: IndicatorMatcher;
-  readonly #homes = new Uint32Array(limits.flowBatchRows);
-  readonly #endMs = new Float64Array(limits.flowBatchRows);
+  readonly #homes = new Uint32Array(engineRows);
+  readonly #endMs = new Float64Array(engineRows);
   #classifiers: readonly LoadedClassifier[] = [];
   #thresholds: readonly number[] = [];
   #scorer = new Scorer([]);
@@ -67,6 +67,8 @@ export class DetectorEngine {
   #misdatedCount = 0;
   #hitCount = 0;
   #planDueMs = -Infinity;
+  /** Homes that the round of plans under way has not come to. */
+  #homesToPlan: string[] = [];
   /** Homes that something is to be planned for. */
   readonly #changedHomes = new Set<string>();
   /** Verdicts that changed since the last write. */
@@ -101,10 +103,10 @@ export class DetectorEngine {
   setClassifiers(classifiers: readonly LoadedClassifier[]): void {
     this.#classifiers = classifiers;
     const values = classifiers.map(({ classifier }) => classifier);
-    this.#scorer = new Scorer(values);
+    this.#scorer = new Scorer(values, { batchRows: engineRows });
     this.#thresholds = values.map(({ thresholds }) =>
       chooseThreshold(thresholds, this.#parts.config.classifiers.threshold));
-    this.#isAccepted = values.map(() => new Uint8Array(limits.flowBatchRows));
+    this.#isAccepted = values.map(() => new Uint8Array(engineRows));
     this.#accepted = new Float64Array(values.length);
     this.evidence.setClassifiers(classifiers.map(({ classifier: { deviceModel }, digest, stage }) =>
       ({ deviceModel, classifier: digest, stage })));
@@ -129,14 +131,14 @@ export class DetectorEngine {
    * @param arrival  undefined: flows of a file, whose own times are believed
    */
   accept(batch: FlowBatch, arrival: Arrival | undefined): void {
-    if (batch.rowCount <= limits.flowBatchRows) return this.#acceptRows(batch, arrival);
-    this.#piece ??= createFlowBatch(limits.flowBatchRows, batch.dictionaries);
+    if (batch.rowCount <= engineRows) return this.#acceptRows(batch, arrival);
+    this.#piece ??= createFlowBatch(engineRows, batch.dictionaries);
     if (this.#piece.dictionaries !== batch.dictionaries) {
-      this.#piece = createFlowBatch(limits.flowBatchRows, batch.dictionaries);
+      this.#piece = createFlowBatch(engineRows, batch.dictionaries);
     }
-    for (let first = 0; first < batch.rowCount; first += limits.flowBatchRows) {
+    for (let first = 0; first < batch.rowCount; first += engineRows) {
       this.#piece.rowCount = 0;
-      copyRows(batch, first, Math.min(first + limits.flowBatchRows, batch.rowCount), this.#piece);
+      copyRows(batch, first, Math.min(first + engineRows, batch.rowCount), this.#piece);
       this.#acceptRows(this.#piece, arrival);
     }
   }
@@ -220,8 +222,13 @@ export class DetectorEngine {
       this.#changedHomes.add(verdict.home);
       this.#untold.push(verdict);
     }
-    if (nowMs >= this.#planDueMs || this.#stateFault !== undefined) this.planAll();
-    else if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
+    if (nowMs >= this.#planDueMs) {
+      this.#planDueMs = nowMs + planEveryMs;
+      this.#homesToPlan = this.book.homes();
+    }
+    // A few homes at a time: thousands at once would hold up flows, and take memory that stays taken.
+    for (const home of this.#homesToPlan.splice(-homesPerTick)) this.#changedHomes.add(home);
+    if (this.#changedHomes.size > 0 || this.#stateFault !== undefined) this.#settle(this.#changedHomes);
   }
 
   /** Plans for some homes: something was done about them. */
@@ -230,9 +237,10 @@ export class DetectorEngine {
     if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
   }
 
-  /** Plans for all homes: as time goes by, and after orders and opt-outs. */
+  /** Plans for all homes at once; ticks do it a few homes at a time. */
   planAll(): void {
     this.#planDueMs = this.#parts.nowMs() + planEveryMs;
+    this.#homesToPlan = [];
     this.#settle(undefined);
   }
 
@@ -255,11 +263,13 @@ export class DetectorEngine {
 
   #saveVerdicts(nowMs: number): void {
     const { store } = this.#parts;
+    const homes = new Set<string>();
     for (const { home, deviceModel, verdict } of this.book.unsaved()) {
       if (verdict === undefined) store.dropVerdict(home, deviceModel);
       else store.saveVerdict(verdict);
-      if (this.#isRestored) this.#saveEvidence(home, nowMs);
+      homes.add(home);
     }
+    if (this.#isRestored) for (const home of homes) this.#saveEvidence(home, nowMs);
   }
 
   #saveEvidence(home: string, nowMs: number): void {
@@ -298,6 +308,7 @@ export class DetectorEngine {
     if (isTime) this.#nextRewriteMs = nowMs + rewriteEveryMs;
     if (this.#hasRemains) this.#hasRemains = !store.rewrite();
     else if (isTime && store.bytes() <= limits.stateRewriteBytesMax) store.rewrite();
+    else if (isTime) store.emptyJournal();
   }
 
   /** @returns false when the disk does not take it; said once, tried again with the next write */
@@ -334,6 +345,7 @@ export class DetectorEngine {
     this.#indicators.forget(home);
     this.#changedHomes.delete(home);
     this.book.forget(home);
+    store.pseudonyms.forget(home);
     this.#hasRemains = !store.rewrite();
     return !this.#hasRemains;
   }
@@ -346,6 +358,10 @@ export class DetectorEngine {
   }
 }
 
+/** Rows that are scored together: as many as the intake hands on. */
+const engineRows = 1_024;
+/** Homes that are planned for in one tick, when nothing happened in them. */
+const homesPerTick = 64;
 /** Between two looks at what is due: a notice that waits ten minutes may wait one longer. */
 const planEveryMs = 60_000;
 /** Rows that grew too old are overwritten when they go, and what SQLite left of them elsewhere at least so often. */

@@ -38,7 +38,8 @@ test('a home of which nothing is known but its name', () => {
 test('verdicts with what led to them, evidence, actions, what is withheld, the latest of the audit', () => {
   const text = formatExplanation(full);
   const parts = text.split('\n\n');
-  assert.equal(parts[0], 'Home home-1 (h-0123456789ab in logs), not named by the config, OPTED OUT: it is told nothing');
+  assert.equal(parts[0],
+    'Home home-1 (h-0123456789ab in logs), not named by the config, OPTED OUT: it is told nothing');
   assert.match(parts[1] ?? '', new RegExp('^webcam\\.D_Link\\.DCS_933L: present since 2026-03-01 12:00:00\n' +
     '  first flow 2026-03-01 11:50:00, last supported by the window up to 2026-03-01 12:00:00\n' +
     '  present because of 2026-03-01 11:00:00 to 2026-03-01 12:00:00: score 3 of 3 tokens\n' +

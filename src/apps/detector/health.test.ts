@@ -169,7 +169,9 @@ test('the status as people see it', () => {
   const text = formatStatus(sampleStatus);
   for (const part of ['DRY RUN', 'NOT HEALTHY', 'classifier-refused: One classifier', '0.0.0.0:2055, [::]:2055',
     'rejected 6 cut-set', sampleAddress, 'e-0123456789ab', '17 packets', 'REFUSED old.nlc (artifact-damaged)',
-    '2 present', '3 dry-run', '3 days 5 h', 'steps of the clock: 1']) assert.ok(text.includes(part), `${part} in\n${text}`);
+    '2 present', '3 dry-run', '3 days 5 h', 'steps of the clock: 1']) {
+    assert.ok(text.includes(part), `${part} in\n${text}`);
+  }
   const { input, ...rest } = sampleStatus;
   const quiet = formatStatus({
     ...rest, isDryRun: false, health: [], classifiers: { active: [], refused: [] },

@@ -1,4 +1,4 @@
-/** What operators ask and order about homes, over the core of a detector: who is meant, what is shown, what is refused. */
+/** What operators ask and order about homes, over the core of a detector: who is meant, what is shown and refused. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OperatorError } from '#base';
@@ -76,7 +76,8 @@ test('times that are shown are of the wall clock, whatever the timeline of the s
     core.desk.outbox.settle(core.steady.nowMs());
     const { verdicts: [verdict], evidence: [evidence], actions: [action], audit } = explainHome(core, 'household-1');
     const times = [verdict?.sinceMs, verdict?.firstFlowMs, verdict?.supportedMs, verdict?.evidence?.windowEndMs,
-      evidence?.windowEndMs, action?.plannedMs, action?.dueMs, action?.nextMs, action?.finishedMs, ...audit.map(({ atMs }) => atMs)];
+      evidence?.windowEndMs, action?.plannedMs, action?.dueMs, action?.nextMs, action?.finishedMs,
+      ...audit.map(({ atMs }) => atMs)];
     assert.ok(times.length > 9);
     for (const time of times) {
       assert.ok(time !== undefined && time >= startMs - 60_000 && time <= clock.nowMs() + 60_000,

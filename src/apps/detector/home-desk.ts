@@ -162,7 +162,7 @@ async function release({ config }: DetectorCore, addresses: readonly string[], r
 export function setOptOut(core: DetectorCore, asked: string, deviceModel: string | undefined, isOut: boolean): string {
   const home = findHome(core, asked);
   core.desk.outbox.optOut(home, deviceModel, isOut, core.steady.nowMs());
-  core.engine.planAll();
+  core.engine.planFor([home]);
   return home;
 }
 
@@ -201,7 +201,7 @@ export function orderBlock(core: DetectorCore, order: BlockOrder): {
       home, deviceModel: order.deviceModel, target, note: order.note, givenMs: steady.nowMs(),
     });
   });
-  engine.planAll();
+  engine.planFor([home]);
   return { home, ids };
 }
 

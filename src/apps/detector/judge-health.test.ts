@@ -22,7 +22,8 @@ test('each sign has its reason', () => {
     [{ activeClassifiers: 0 }, 'no-classifier'], [{ refusedClassifiers: 2 }, 'classifier-refused'],
     [{ stateFault: 'the disk is full' }, 'state-unwritable'], [{ homesRefused: 3 }, 'homes-full'],
     [{ clockSteps: 1 }, 'clock-stepped'], [{ nowMs: startMs + silentAfterMs + 1 }, 'input-silent'],
-    ...(['mail', 'webhook', 'syslog', 'verify', 'block'] as const).map((kind) => [{ failingKinds: [kind] }, `${kind}-failing`] as const),
+    ...(['mail', 'webhook', 'syslog', 'verify', 'block'] as const).map((kind) =>
+      [{ failingKinds: [kind] }, `${kind}-failing`] as const),
   ];
   for (const [signs, code] of cases) {
     const reasons = new HealthJudge().judge({ ...well, ...signs });

@@ -14,8 +14,11 @@ import { EnvironmentError, OperatorError, Random } from '#base';
 import { sendHomeFlows } from '../../../test/support/detector-process.ts';
 import { deviceModel, makeArtifact } from '../../../test/support/detector-world.ts';
 import {
-  isPresent, layOutRunning, send, startDetector, type SteppingClock, until, type Running,
+  isPresent, layOutRunning, send, startDetector, SteppingClock, until, type Running,
 } from '../../../test/support/running-detector.ts';
+import { readConfig } from './config/read-config.ts';
+import { DetectorService } from './detector-service.ts';
+import { createRoutes } from './routes.ts';
 import { StateStore, stateFileName } from './state-store.ts';
 
 const dayMs = 86_400_000;
@@ -61,6 +64,8 @@ test('a machine without a battery starts in 1970 and learns the time later: as i
   assert.ok(Math.abs(running.service.steady.steppedMs) < 1_000, 'the two steps make up for each other');
   assert.ok(isPresent(running, 'household-1') && isPresent(running, 'household-2'));
   assert.equal(running.lines.filter(({ event }) => event === 'verdict').length, 1);
+  const savedMs = (): number => running.service.store.savedTime()?.offsetMs ?? Number.NaN;
+  await until('the step is written down', () => Math.abs(savedMs()) < 1_000);
   const wallMs = running.service.steady.toWall(
     running.service.engine.book.find('household-2', deviceModel)?.supportedMs ?? 0);
   assert.ok(Math.abs(wallMs - clock.nowMs()) < 2 * 60_000, 'what is told people is of the right clock');
@@ -176,7 +181,7 @@ test('a state of a newer natlens is refused, and stays as it is', async (t) => {
   await assert.rejects(startDetector(t, config), OperatorError, 'the control socket was given back');
 });
 
-test('a damaged state: wherever it is damaged it starts without what cannot be read, or says one sentence', async (t) => {
+test('a damaged state: wherever it is damaged it starts without what cannot be read, or says so', async (t) => {
   const { config, folder } = await stoppedWithVerdict(t);
   const file = join(folder, 'state', stateFileName);
   const sound = readFileSync(file);
@@ -266,7 +271,9 @@ test('the uptime of an exporter wraps after 49.7 days: flows across it lie where
 });
 
 /** A message of NetFlow v9 with a template of these elements (id, bytes) and one record of these values. */
-function netflow9(exportMs: number, sequence: number, fields: readonly (readonly [number, number, number])[]): Uint8Array {
+function netflow9(
+  exportMs: number, sequence: number, fields: readonly (readonly [number, number, number])[],
+): Uint8Array {
   const recordBytes = fields.reduce((sum, [, length]) => sum + length, 0);
   const dataBytes = Math.ceil((4 + recordBytes) / 4) * 4;
   const bytes = Buffer.alloc(20 + 8 + 4 * fields.length + dataBytes);
@@ -282,7 +289,7 @@ function netflow9(exportMs: number, sequence: number, fields: readonly (readonly
   return bytes;
 }
 
-test('the exporter changes its template under the same number: the flows that follow are read by the new one', async (t) => {
+test('the exporter changes its template under the same number: flows are read by the new one', async (t) => {
   const { config } = layOutRunning(t, netflow);
   const running = await startDetector(t, config);
   const nowMs = Math.round(running.clock.nowMs());
@@ -296,6 +303,31 @@ test('the exporter changes its template under the same number: the flows that fo
   const { flows, input: { intake } } = await running.service.status();
   assert.deepEqual([flows.ofHomes, flows.placedAtArrival, intake.exports.records], [3, 0, 3]);
   assert.deepEqual(Object.values(intake.exports.rejected).filter((count) => count > 0), []);
+});
+
+test('a bug of ours is told once, and the end after it keeps what was found', async (t) => {
+  const { config } = layOutRunning(t);
+  const bugs: unknown[] = [];
+  const clock = new SteppingClock();
+  const running: Running = {
+    service: await DetectorService.start(await readConfig(config), {
+      logStream: { write: () => true }, clock, routes: createRoutes, onBug: (thrown) => bugs.push(thrown),
+    }), lines: [], clock,
+  };
+  await send(running, '198.51.100.1', true);
+  await until('the verdict', () => isPresent(running, 'household-1'));
+  const { engine } = running.service;
+  const bug = new Error('as the test has it');
+  Object.defineProperty(engine, 'accept', { value: () => { throw bug; } });
+  await send(running, '198.51.100.2', true);
+  await until('it is told', () => bugs.length > 0);
+  await send(running, '198.51.100.2', true);
+  await sleep(300);
+  assert.deepEqual(bugs, [bug]);
+  await running.service.stop();
+  const again = await startDetector(t, config, clock);
+  assert.ok(isPresent(again, 'household-1'));
+  assert.equal(plannedOf(again), 0);
 });
 
 test('a classifier that comes as garbage and as a link to nothing is refused; the good ones go on', async (t) => {

@@ -9,9 +9,12 @@ import { assertInvariant, type Pseudonym } from '#base';
 const keyBytesMin = 16;
 /** 48 bits: among 16,384 homes two are called the same once in two million keys. */
 const digits = 12;
+const homesRememberedMax = 1_024;
 
 export class Pseudonyms {
   readonly #key: Uint8Array;
+  /** Of homes that were named lately; every event of a home asks. */
+  readonly #homes = new Map<string, Pseudonym>();
 
   /** @param key  at least 16 random bytes, of this detector alone */
   constructor(key: Uint8Array) {
@@ -21,7 +24,17 @@ export class Pseudonyms {
 
   /** `h-3fa9…` */
   ofHome(name: string): Pseudonym {
-    return this.#make('h', name);
+    const known = this.#homes.get(name);
+    if (known !== undefined) return known;
+    if (this.#homes.size >= homesRememberedMax) this.#homes.clear();
+    const made = this.#make('h', name);
+    this.#homes.set(name, made);
+    return made;
+  }
+
+  /** Drops what is remembered of a home, whose name is to be nowhere any more. */
+  forget(name: string): void {
+    this.#homes.delete(name);
   }
 
   /** `e-3fa9…` @param address  as text */

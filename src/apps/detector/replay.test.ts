@@ -20,9 +20,16 @@ async function configOf(t: TestContext, more = '', classifiers = { 'webcam.nlc':
   const folder = mkdtempSync(join(tmpdir(), 'natlens-replay-'));
   t.after(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'secret'), 'a secret of more than twenty-four bytes', { mode: 0o600 });
-  const path = layOutDetector(folder, `[homes]\nmap = "address"\ninside = ["198.51.100.0/24"]
-[[webhook]]\nname = "hook"\nurl = "http://127.0.0.1:9/"\nrungs = ["observe", "notify"]\nsecret_file = "secret"\n${more}`,
-  classifiers);
+  const path = layOutDetector(folder, `
+[homes]
+map = "address"
+inside = ["198.51.100.0/24"]
+[[webhook]]
+name = "hook"
+url = "http://127.0.0.1:9/"
+rungs = ["observe", "notify"]
+secret_file = "secret"
+${more}`, classifiers);
   writeFileSync(path, `dry_run = false\n${readFileSync(path, 'utf8')}`);
   return await readConfig(path);
 }
@@ -31,7 +38,9 @@ async function configOf(t: TestContext, more = '', classifiers = { 'webcam.nlc':
 const flowsOf = (from: string, { fromMs = startMs, count = 30, isDevice = true } = {}): FlowBatch =>
   makeHomeFlows({ from, isDevice, endMs: Array.from({ length: count }, (_, i) => fromMs + i * minuteMs) });
 
-async function replay(config: DetectorConfig, batches: readonly FlowBatch[], receivedMs?: number): Promise<ReplayResult> {
+async function replay(
+  config: DetectorConfig, batches: readonly FlowBatch[], receivedMs?: number,
+): Promise<ReplayResult> {
   const receiver = await openReplay(config);
   for (const batch of batches) await receiver.accept(batch, receivedMs);
   return await receiver.end();
@@ -102,7 +111,8 @@ test('flows that come when they are said to are placed there when their clock is
 test('no flows, no classifiers, a refused one: a result that says so', async (t) => {
   const empty = await replay(await configOf(t), []);
   assert.deepEqual([empty.flows, empty.homes, empty.verdicts, empty.planned], [0, 0, [], {}]);
-  const cut = await replay(await configOf(t, '', { 'webcam.nlc': artifact.subarray(0, 200) }), [flowsOf('198.51.100.1')]);
+  const damaged = await configOf(t, '', { 'webcam.nlc': artifact.subarray(0, 200) });
+  const cut = await replay(damaged, [flowsOf('198.51.100.1')]);
   assert.deepEqual([cut.classifiers, cut.verdicts, cut.refused.length], [[], [], 1]);
 });
 

@@ -1,7 +1,7 @@
 /**
  * The detector's one timeline: the wall clock without its steps. A machine without a battery starts in 1970 and learns
- * the time later, a time server may set a clock back: neither may age evidence, repeat a mail or end a block early. What
- * is stored and compared is steady time; texts for people are of the wall clock.
+ * the time later, a time server may set a clock back: neither may age evidence, repeat a mail or end a block early.
+ * What is stored and compared is steady time; texts for people are of the wall clock.
  */
 import type { Clock } from '#base';
 

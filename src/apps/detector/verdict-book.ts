@@ -1,4 +1,6 @@
-/** The verdicts of a detector in memory, with what of them is not yet on disk. Decides by `judge` and `expire` alone. */
+/**
+ * The verdicts of a detector in memory, with what of them is not yet on disk. Decides by `judge` and `expire` alone.
+ */
 import type { Evidence, EvidenceChange } from '#evidence';
 import { expire, judge, type Verdict, type VerdictOptions, type VerdictState } from '#verdict';
 
@@ -35,6 +37,11 @@ export class VerdictBook {
 
   *all(): Generator<Verdict, void, void> {
     for (const ofHome of this.#verdicts.values()) yield* ofHome.values();
+  }
+
+  /** Homes with verdicts. */
+  homes(): string[] {
+    return [...this.#verdicts.keys()];
   }
 
   countByState(): Record<VerdictState, number> {
