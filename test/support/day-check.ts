@@ -160,10 +160,12 @@ class DayChecker {
     assert.equal(runs.length, this.#runs.length);
     for (const [i, run] of runs.entries()) compareCounts(run, this.#runs[i] as ForeseenRun, this.#day, `run ${i + 1}`);
     const counts = [...this.#homes.values()].map((home) => home.counts());
+    const lateFlows = counts.reduce((sum, count) => sum + count.lateFlows, 0);
+    assert.equal(runs.reduce((sum, { evidence }) => sum + evidence.lateFlows, 0), lateFlows, 'flows too late');
     return {
       runs, foreseenRuns: this.#runs, flows: this.#flows, loss: this.#loss, windows: this.#windows,
       windowsWithEvidence: this.#windowsWithEvidence, verdicts: this.#verdicts,
-      lateFlows: counts.reduce((sum, { lateFlows }) => sum + lateFlows, 0),
+      lateFlows,
       accepted: counts.reduce((sum, { accepted }) => sum + (accepted[0] ?? 0), 0),
     };
   }

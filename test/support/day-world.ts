@@ -76,17 +76,20 @@ const households: readonly Household[] = [
 ];
 
 /**
- * Detector's faults. The kills are most of a minute after evidence was written, and before actions are planned again.
+ * Faults of the detector. The clean end comes while datagrams are under way to the engine; the kills most of a minute
+ * after evidence was written, and before actions are planned again.
  */
 const roughPlan: Omit<DayPlan, 'checksMs'> = {
   startMs, endMs,
   stops: [
-    { atMs: at(5, 30), upMs: at(5, 30, 40), isKill: false }, { atMs: at(11, 0, 35.5), upMs: at(11, 1), isKill: true },
+    { atMs: at(5, 30, 0.06), upMs: at(5, 30, 40), isKill: false }, { atMs: at(11, 0, 35.5), upMs: at(11, 1), isKill: true },
     { atMs: at(22, 15, 50.5), upMs: at(22, 16), isKill: true },
   ],
   clockSteps: [
     { atMs: at(15, 0, 3.5), byMs: 5 * hourMs }, { atMs: at(15, 40, 3.5), byMs: -5 * hourMs },
     { atMs: at(17, 0, 3.5), byMs: -30 * minuteMs }, { atMs: at(17, 10, 3.5), byMs: 30 * minuteMs },
+    // It stays so: the run after the last kill must know of it.
+    { atMs: at(20, 0, 3.5), byMs: 20 * minuteMs },
   ],
 };
 
@@ -152,7 +155,7 @@ function chooseFates({ version, isUnprotected }: DayKind,
     // NetFlow v9 numbers its messages, whatever is in them.
     quiet.push([ms - minuteMs, version === 9 ? ms + minuteMs : (told?.sentMs ?? ms) + minuteMs]);
   }
-  for (const { atMs } of stops) quiet.push([atMs - 3 * minuteMs, atMs]);
+  for (const { atMs, isKill } of stops) if (isKill) quiet.push([atMs - 3 * minuteMs, atMs]);
   for (const { atMs } of restarts) quiet.push([atMs - minuteMs, atMs]);
   return (message) => {
     if (isLate(message)) return templateDelaysMs[message.run];

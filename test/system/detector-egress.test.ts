@@ -16,7 +16,7 @@ import { rootFolder } from '../support/source-tree.ts';
 import { readTrace, straceArguments, type TracedCall } from '../support/strace-trace.ts';
 import {
   calledAddresses, calledPrefixes, credentials, egressPorts as ports, exporterAddress, foreignAddress, homes,
-  indicatorAddress, webhookSecrets, type EgressResult,
+  indicatorAddress, orderedAddress, webhookSecrets, type EgressResult,
 } from './egress-world.ts';
 import { whyNoNamespaces } from './real-nat.ts';
 import { missing } from './shared-data.ts';
@@ -69,7 +69,7 @@ function secretsOf({ before, beforeForget, deviceModel }: EgressResult): Secret[
     addresses: [found.address, found.address6, unlisted.name],
     model: [deviceModel],
     tokens: calledPrefixes,
-    blocked: [indicatorAddress],
+    blocked: [indicatorAddress, orderedAddress],
     digest: [...new Set(digests)],
     pseudonym: [...new Set(explained.map(({ pseudonym }) => pseudonym))],
     exporter: [exporterAddress],
@@ -161,7 +161,7 @@ test('every byte that leaves a detector is in the table, and servers took what l
       tells(['syslog'], pseudonym, 'mitigate', 'remind');
       tells(['verify-command'], `NATLENS_HOME=${found.name}`, found.address, found.address6, calledPrefixes[0]);
       tells(['nft'], `${found.address} . ${indicatorAddress} . tcp . 23`, `${unlisted.name} . ${indicatorAddress}`,
-        'delete');
+        `${found.address} . ${orderedAddress}`, 'delete');
       tells(['metrics'], 'natlens_verdicts', '"status"');
       tells(['control'], found.name, calledPrefixes[1], exporterAddress);
       tells(['log'], pseudonym, '"verdict"', '"action"', '"stopped"', '"retry"');
@@ -198,7 +198,8 @@ test('every byte that leaves a detector is in the table, and servers took what l
 
     await context.test('a forgotten home leaves no byte in the state', () => {
       // Others call at the same places: prefixes and the indicator are theirs, too.
-      const ofHome = [found.name, found.mail, 'ottilie.quandt', found.customer, found.address, found.address6,
+      const ofHome = [
+        orderedAddress, found.name, found.mail, 'ottilie.quandt', found.customer, found.address, found.address6,
         result.before.found.pseudonym, ...digestsOf(result.before.found), ...digestsOf(result.beforeForget)]
         .map((text) => ({ kind: 'of the home', text }));
       assert.ok(findIn('state-before-forget', ofHome).length > 3, 'it was there');

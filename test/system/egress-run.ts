@@ -23,7 +23,7 @@ import { makeCertificate } from '../support/test-certificate.ts';
 import { straceArguments } from '../support/strace-trace.ts';
 import {
   calledAddresses, credentials, egressPorts as ports, exporterAddress, foreignAddress, homes, indicatorAddress,
-  serverNames, webhookSecrets, type EgressResult,
+  orderedAddress, serverNames, webhookSecrets, type EgressResult,
 } from './egress-world.ts';
 
 const folder = process.argv[2] ?? '';
@@ -316,6 +316,12 @@ async function main(): Promise<void> {
       kind === 'mail' && rung === 'remind' && attempts > 0 && state === 'planned'));
   await until('receivers are reminded', async () => (await explain(found.name)).actions
     .filter(({ kind, rung, state }) => kind !== 'mail' && rung === 'remind' && state === 'done').length === 4);
+  const ask = (path: string, body: unknown): Promise<unknown> => askDetector(stateFolder, 'POST', path, body);
+  await ask('/block', { home: found.name, deviceModel, protocol: 'tcp', destination: orderedAddress, note: 'by hand' });
+  await until('the ordered blocks', async () => (await explain(found.name)).actions
+    .filter(({ kind, state }) => kind === 'block' && state === 'done').length > 1);
+  await ask('/release', { home: unlisted.name });
+  await ask('/opt-out', { home: unlisted.name, isOut: true });
   const beforeForget = await explain(found.name);
   keepState('state-before-forget');
   const forgotten = await askDetector(stateFolder, 'POST', '/forget', { home: found.name });

@@ -19,6 +19,8 @@ export const homes = {
 export const calledAddresses = ['185.199.17.77', '145.97.20.77', '91.208.33.77'] as const;
 export const calledPrefixes = ['185.199.17.0', '145.97.20.0', '91.208.33.0'] as const;
 export const indicatorAddress = '192.0.2.66';
+/** What an operator orders to block. */
+export const orderedAddress = '192.0.2.167';
 export const exporterAddress = '127.11.13.9';
 /** Whose flow records are not taken. */
 export const foreignAddress = '127.11.13.8';

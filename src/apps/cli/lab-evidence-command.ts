@@ -1,6 +1,6 @@
 /** `natlens lab evidence`: flows of one home and classifiers in, evidence and verdicts by their definitions out. */
 import type { Command, Option } from 'commander';
-import { OperatorError, parsePrefix, type Prefix } from '#base';
+import { OperatorError, parseDuration, parsePrefix, type Prefix } from '#base';
 import { describeUnsoundOptions, evidenceDefaults } from '#evidence';
 import type { FlowSetInfo } from '#flow';
 import { percentileMax, type ThresholdChoice } from '#score';
@@ -34,7 +34,7 @@ const defaultPercentile = 10;
 /** Gives the verb its options and its action. */
 export function configureLabEvidence(command: Command, reportExit: ReportExit): void {
   const durationOption = (flag: string, meaning: string, defaultMs: number, shown: string): Option =>
-    command.createOption(`${flag} <duration>`, meaning).argParser(parseDuration).default(defaultMs, shown);
+    command.createOption(`${flag} <duration>`, meaning).argParser(readDuration).default(defaultMs, shown);
   command
     .description('Says which device models the flows of one home speak for, by the definitions that the detector ' +
       'follows flow by flow, worked out over all flows at once. Arguments that end in .nlc are classifiers, the ' +
@@ -84,11 +84,9 @@ function checkOptions({ window, bucket, lateness, policy, present, keep }: LabEv
   }
 }
 
-const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function parseDuration(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined && unit !== undefined) return Number(count) * (unitMs[unit] as number);
+function readDuration(text: string): number {
+  const durationMs = parseDuration(text);
+  if (durationMs !== undefined) return durationMs;
   throw new OperatorError('bad-option',
     `A duration is a number with its unit, such as 90s, 10m, 1h or 14d, not '${text}'.`);
 }

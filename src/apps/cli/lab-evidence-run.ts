@@ -2,7 +2,7 @@
 import { formatCount, formatTable, limits, OperatorError } from '#base';
 import { isOutward, type Evidence } from '#evidence';
 import { checkNeeds } from '#feature';
-import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
+import { splitBatch, type FlowBatch } from '#flow';
 import { dropTemporaryFiles, type FlowSink } from '#flow/files';
 import { HomeFlows, type HomeEvidenceOptions, type HomeVerdict } from '#lab';
 import { acceptScores, chooseThreshold, Scorer, type ThresholdChoice } from '#score';
@@ -125,13 +125,7 @@ class HomeSink implements FlowSink {
   }
 
   async write(batch: FlowBatch): Promise<void> {
-    if (batch.rowCount <= limits.flowBatchRows) return this.#take(batch);
-    const piece = createFlowBatch(limits.flowBatchRows, batch.dictionaries);
-    for (let first = 0; first < batch.rowCount; first += piece.capacity) {
-      piece.rowCount = 0;
-      copyRows(batch, first, Math.min(first + piece.capacity, batch.rowCount), piece);
-      this.#take(piece);
-    }
+    for (const piece of splitBatch(batch)) this.#take(piece);
   }
 
   #take(batch: FlowBatch): void {

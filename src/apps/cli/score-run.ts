@@ -1,7 +1,7 @@
 /** One run of `natlens score`: loads classifiers, scores flows as they are read, counts what is accepted. */
 import { cpuSeconds, formatCount, formatDuration, formatTable, limits, OperatorError, systemClock } from '#base';
 import { checkNeeds, createEncodedRows, createEncoder, createFeatureMatrix, readFeatures } from '#feature';
-import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
+import { splitBatch, type FlowBatch } from '#flow';
 import { dropTemporaryFiles, type FlowSink, type TableSink } from '#flow/files';
 import { acceptScores, chooseThreshold, type Classifier, type Scores, type ThresholdChoice } from '#score';
 import { loadArtifact } from './classifier-files.ts';
@@ -157,13 +157,7 @@ class ScoreSink implements FlowSink {
   }
 
   async write(batch: FlowBatch): Promise<void> {
-    if (batch.rowCount <= limits.flowBatchRows) return this.#writeRows(batch);
-    const piece = createFlowBatch(limits.flowBatchRows, batch.dictionaries);
-    for (let first = 0; first < batch.rowCount; first += piece.capacity) {
-      piece.rowCount = 0;
-      copyRows(batch, first, Math.min(first + piece.capacity, batch.rowCount), piece);
-      await this.#writeRows(piece);
-    }
+    for (const piece of splitBatch(batch)) await this.#writeRows(piece);
   }
 
   #writeRows(batch: FlowBatch): Promise<void> {

@@ -285,8 +285,8 @@ export class DetectorService {
       this.log.info('action-planned', {
         home: this.store.pseudonyms.ofHome(home), deviceModel: configText(deviceModel), rung, kind,
         // What a block is of names addresses, and the language of a mail is one of few.
-        channel: kind === 'block' || kind === 'mail' ? kind : configText(channel), action: this.store.pseudonyms.ofAction(id), dueMs,
-        isDryRun,
+        channel: kind === 'block' || kind === 'mail' ? kind : configText(channel),
+        action: this.store.pseudonyms.ofAction(id), dueMs, isDryRun,
       });
       if (dueMs <= this.steady.nowMs()) setImmediate(() => void this.#execute());
     } else if (event.name === 'state-unwritable') {

@@ -166,3 +166,23 @@ test('only what failed, expired or is of uncertain fate is sent again', async (t
   outbox.finish(id, { status: 'done', detail: '' }, core.steady.nowMs());
   assert.throws(() => resendAction(core, id), refused(/the action is done/));
 });
+
+test('of a home with addresses of both families, an order blocks those that can talk to its destination', async (t) => {
+  const dual = blocking.replace('"::ffff:198.51.100.77"', '"2001:db8:71::9"');
+  const world = await CoreWorld.open(t, dual, { head: 'dry_run = false' });
+  const { core } = world;
+  world.see('198.51.100.1');
+  const blocked = (destination: string | undefined): string[] => {
+    const { ids } = orderBlock(core, { ...order, destination });
+    const orders = core.desk.outbox.orders('household-1').filter(({ id }) => ids.includes(id));
+    return orders.map(({ target }) => target.homeAddress).sort();
+  };
+  assert.deepEqual(blocked('192.0.2.0/24'), ['198.51.100.1']);
+  assert.deepEqual(blocked('::ffff:192.0.2.9'), ['198.51.100.1']);
+  assert.deepEqual(blocked('2001:db8:5::/48'), ['2001:db8:71::9']);
+  assert.deepEqual(blocked(undefined), ['198.51.100.1', '2001:db8:71::9']);
+  const single = await CoreWorld.open(t, blocking, { head: 'dry_run = false' });
+  single.see('198.51.100.1');
+  assert.throws(() => orderBlock(single.core, { ...order, destination: '2001:db8:5::9' }),
+    refused(/all of the other family/));
+});

@@ -2,7 +2,7 @@
  * What an operator asks and orders about homes: explain, forget, opt-out, block, release, resend. The same code behind
  * the control socket of a running detector and, where none runs, over the state alone.
  */
-import { formatAddress, OperatorError, parseAddress, parsePrefix } from '#base';
+import { formatAddress, isMapped, OperatorError, parseAddress, parsePrefix } from '#base';
 import {
   NftBlocks, normaliseReference, referenceOf, type AuditRow, type BlockTarget, type ListedAction, type Withheld,
 } from '#action';
@@ -188,14 +188,21 @@ export function orderBlock(core: DetectorCore, order: BlockOrder): {
   if (order.destination !== undefined && parsePrefix(order.destination) === undefined) {
     throw new OperatorError('bad-option', `'${order.destination}' is no address or prefix.`);
   }
-  const addresses = engine.mapper.contactOf(home)?.addresses ?? [];
+  const known = engine.mapper.contactOf(home)?.addresses ?? [];
+  // Of a destination only the home's addresses of its family are blocked; of a port alone, all are.
+  const addresses = known.map(canonical).filter((address) =>
+    order.destination === undefined || isIPv4(address) === isIPv4(order.destination));
+  if (known.length > 0 && addresses.length === 0) {
+    throw new OperatorError('bad-option', `The config gives no address of this home that could talk to ${
+      order.destination}: they are all of the other family.`);
+  }
   if (addresses.length === 0) {
     throw new OperatorError('bad-option', 'The config gives no addresses of this home: without them nothing can be ' +
       'blocked by an order.');
   }
   const ids = addresses.map((address) => {
     const target: BlockTarget = {
-      homeAddress: canonical(address), destination: order.destination, protocol: order.protocol, port: order.port,
+      homeAddress: address, destination: order.destination, protocol: order.protocol, port: order.port,
     };
     return desk.outbox.order({
       home, deviceModel: order.deviceModel, target, note: order.note, givenMs: steady.nowMs(),
@@ -203,6 +210,11 @@ export function orderBlock(core: DetectorCore, order: BlockOrder): {
   });
   engine.planFor([home]);
   return { home, ids };
+}
+
+function isIPv4(text: string): boolean {
+  const prefix = parsePrefix(text);
+  return prefix !== undefined && isMapped(Uint32Array.from(prefix.words), 0);
 }
 
 function canonical(address: string): string {

@@ -105,28 +105,11 @@ export function decimalNumber({ min, max }: NumberBounds): ValueKind<number> {
   };
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** `90s`, `10m`, `14d`: the largest unit that leaves no rest. */
 export function formatDuration(durationMs: number): string {
   if (durationMs === 0) return '0s';
-  const [unit, ms] = Object.entries(unitMs).findLast(([, factor]) => durationMs % factor === 0) ?? ['ms', 1];
+  const [unit, ms] = Object.entries(durationUnitsMs).findLast(([, factor]) => durationMs % factor === 0) ?? ['ms', 1];
   return `${durationMs / ms}${unit}`;
-}
-
-/** Milliseconds of `10m`, `1h`, `14d`, `1h30m`; undefined: no duration. */
-export function parseDuration(written: string): number | undefined {
-  if (!/^(?:\d{1,12}(?:ms|[smhd]))+$/.test(written)) return undefined;
-  let totalMs = 0;
-  let lastFactor = Infinity;
-  for (const [, count, unit] of written.matchAll(/(\d+)(ms|[smhd])/g)) {
-    const factor = unitMs[unit as string] as number;
-    // 1h30m, but not 30m1h or 1h1h: those are slips.
-    if (factor >= lastFactor) return undefined;
-    lastFactor = factor;
-    totalMs += Number(count) * factor;
-  }
-  return totalMs;
 }
 
 /** A duration with its unit. @param bounds  in ms */
