@@ -34,7 +34,7 @@ const budgets: readonly Budget[] = [
     forbiddenFiles: neverInPipeline,
     packages: ['koffi', 'ipaddr.js'],
     forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
-    sourceBytesMax: 60_000,
+    sourceBytesMax: 62_000,
   },
   {
     entry: 'src/pipeline/1-capture/index.ts',

@@ -2,6 +2,7 @@
 export * from './assert.ts';
 export * from './bytes.ts';
 export * from './clock.ts';
+export * from './duration.ts';
 export * from './errors.ts';
 export * from './kernel.ts';
 export * from './limits.ts';

@@ -33,10 +33,8 @@ before(() => {
   natlens('simulate', '--lab', 'lab', '--days', '4', '--scale', '0.05');
   natlens('lab', 'build', '--inventory', 'lab/inventory.csv', '--out', 'dataset', '-q');
   natlens('simulate', '--lab', 'homes', '--homes', '2', '--intruder', intruder, '--days', '1', '--scale', '0.3');
-  for (const home of ['01', '02']) {
-    for (const which of ['with', 'without']) {
-      natlens('flows', `homes/home-${home}-${which}/outside.pcap`, '-o', `${home}-${which}.parquet`, '-q');
-    }
+  for (const name of ['01-with', '01-without', '02-without']) {
+    natlens('flows', `homes/home-${name}/outside.pcap`, '-o', `${name}.parquet`, '-q');
   }
   mkdirSync(join(folder, 'classifiers'));
   world = { folder, classifierFolder: 'classifiers', classifiers: deviceModels.map((name) => `${name}.nlc`).sort() };
@@ -53,7 +51,7 @@ const settings: readonly ParitySettings[] = [
 /** States and numbers of episodes. */
 const seenStates = new Set<string>();
 
-for (const [home, which] of [['01', 'with'], ['01', 'without'], ['02', 'with'], ['02', 'without']] as const) {
+for (const [home, which] of [['01', 'with'], ['01', 'without'], ['02', 'without']] as const) {
   test(`home ${home} ${which} the intruder: the same verdicts, byte for byte`, () => {
     const seen = settings.map((each) => assertParity(world, each, [`${home}-${which}.parquet`]));
     const all = seen.flatMap(({ verdicts }) => verdicts);

@@ -82,7 +82,8 @@ const households: readonly Household[] = [
 const roughPlan: Omit<DayPlan, 'checksMs'> = {
   startMs, endMs,
   stops: [
-    { atMs: at(5, 30, 0.06), upMs: at(5, 30, 40), isKill: false }, { atMs: at(11, 0, 35.5), upMs: at(11, 1), isKill: true },
+    { atMs: at(5, 30, 0.06), upMs: at(5, 30, 40), isKill: false },
+    { atMs: at(11, 0, 35.5), upMs: at(11, 1), isKill: true },
     { atMs: at(22, 15, 50.5), upMs: at(22, 16), isKill: true },
   ],
   clockSteps: [

@@ -2,7 +2,7 @@
 import { formatCount, formatTable, limits, OperatorError } from '#base';
 import { isOutward, type Evidence } from '#evidence';
 import { checkNeeds } from '#feature';
-import { splitBatch, type FlowBatch } from '#flow';
+import { BatchSplitter, type FlowBatch } from '#flow';
 import { dropTemporaryFiles, type FlowSink } from '#flow/files';
 import { HomeFlows, type HomeEvidenceOptions, type HomeVerdict } from '#lab';
 import { acceptScores, chooseThreshold, Scorer, type ThresholdChoice } from '#score';
@@ -111,6 +111,7 @@ class HomeSink implements FlowSink {
   readonly readerGone = false;
   readonly flows: HomeFlows;
   readonly #inside: NonNullable<LabEvidenceOptions['inside']>;
+  readonly #splitter = new BatchSplitter();
   readonly #scorer: Scorer;
   readonly #thresholds: readonly number[];
   readonly #isAccepted: readonly Uint8Array[];
@@ -125,7 +126,7 @@ class HomeSink implements FlowSink {
   }
 
   async write(batch: FlowBatch): Promise<void> {
-    for (const piece of splitBatch(batch)) this.#take(piece);
+    for (const piece of this.#splitter.split(batch)) this.#take(piece);
   }
 
   #take(batch: FlowBatch): void {

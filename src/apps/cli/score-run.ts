@@ -1,7 +1,7 @@
 /** One run of `natlens score`: loads classifiers, scores flows as they are read, counts what is accepted. */
 import { cpuSeconds, formatCount, formatDuration, formatTable, limits, OperatorError, systemClock } from '#base';
 import { checkNeeds, createEncodedRows, createEncoder, createFeatureMatrix, readFeatures } from '#feature';
-import { splitBatch, type FlowBatch } from '#flow';
+import { BatchSplitter, type FlowBatch } from '#flow';
 import { dropTemporaryFiles, type FlowSink, type TableSink } from '#flow/files';
 import { acceptScores, chooseThreshold, type Classifier, type Scores, type ThresholdChoice } from '#score';
 import { loadArtifact } from './classifier-files.ts';
@@ -127,6 +127,7 @@ class ScoreSink implements FlowSink {
   readonly readerGone = false;
   readonly threads: ScoreThreads;
   readonly #loaded: readonly Loaded[];
+  readonly #splitter = new BatchSplitter();
   readonly #accepted: readonly Uint8Array[];
   readonly #counts: readonly { own: Accepted; others: Accepted; unlabelled: Accepted }[];
   readonly #table: TableSink | undefined;
@@ -157,7 +158,7 @@ class ScoreSink implements FlowSink {
   }
 
   async write(batch: FlowBatch): Promise<void> {
-    for (const piece of splitBatch(batch)) await this.#writeRows(piece);
+    for (const piece of this.#splitter.split(batch)) await this.#writeRows(piece);
   }
 
   #writeRows(batch: FlowBatch): Promise<void> {

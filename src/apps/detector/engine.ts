@@ -5,7 +5,7 @@
 import { assertInvariant, EnvironmentError, limits } from '#base';
 import type { PlannedAction, VerificationAnswer } from '#action';
 import { EvidenceStore, IndicatorMatcher, type Evidence, type EvidenceChange } from '#evidence';
-import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
+import { BatchSplitter, type FlowBatch } from '#flow';
 import { acceptScores, chooseThreshold, Scorer } from '#score';
 import type { Verdict } from '#verdict';
 import type { ActionDesk } from './action-desk.ts';
@@ -55,13 +55,13 @@ export class DetectorEngine {
   readonly mapper: HomeMapper;
   readonly #parts: EngineParts;
   readonly #indicators: IndicatorMatcher;
+  readonly #splitter = new BatchSplitter(engineRows);
   readonly #homes = new Uint32Array(engineRows);
   readonly #endMs = new Float64Array(engineRows);
   #classifiers: readonly LoadedClassifier[] = [];
   #thresholds: readonly number[] = [];
   #scorer = new Scorer([]);
   #isAccepted: readonly Uint8Array[] = [];
-  #piece: FlowBatch | undefined;
   #accepted = new Float64Array(0);
   #flowCount = 0;
   #misdatedCount = 0;
@@ -131,16 +131,7 @@ export class DetectorEngine {
    * @param arrival  undefined: flows of a file, whose own times are believed
    */
   accept(batch: FlowBatch, arrival: Arrival | undefined): void {
-    if (batch.rowCount <= engineRows) return this.#acceptRows(batch, arrival);
-    this.#piece ??= createFlowBatch(engineRows, batch.dictionaries);
-    if (this.#piece.dictionaries !== batch.dictionaries) {
-      this.#piece = createFlowBatch(engineRows, batch.dictionaries);
-    }
-    for (let first = 0; first < batch.rowCount; first += engineRows) {
-      this.#piece.rowCount = 0;
-      copyRows(batch, first, Math.min(first + engineRows, batch.rowCount), this.#piece);
-      this.#acceptRows(this.#piece, arrival);
-    }
+    for (const piece of this.#splitter.split(batch)) this.#acceptRows(piece, arrival);
   }
 
   #acceptRows(batch: FlowBatch, arrival: Arrival | undefined): void {

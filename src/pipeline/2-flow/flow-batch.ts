@@ -87,24 +87,6 @@ export function copyRows(from: FlowBatch, first: number, end: number, to: FlowBa
 }
 
 /**
- * The rows of a batch in batches of at most so many: the batch itself when it is small enough, else copies of its rows,
- * each valid until the next one is asked for.
- */
-export function* splitBatch(batch: FlowBatch, rowsMax: number = limits.flowBatchRows):
-  Generator<FlowBatch, void, void> {
-  if (batch.rowCount <= rowsMax) {
-    yield batch;
-    return;
-  }
-  const piece = createFlowBatch(rowsMax, batch.dictionaries);
-  for (let first = 0; first < batch.rowCount; first += rowsMax) {
-    piece.rowCount = 0;
-    copyRows(batch, first, Math.min(first + rowsMax, batch.rowCount), piece);
-    yield piece;
-  }
-}
-
-/**
  * What holds for all records of a flow set: how they were metered and named. Travels with files where they can hold it.
  */
 export type FlowSetInfo = {

@@ -2,6 +2,7 @@
 export * from './schema.ts';
 export * from './dictionary.ts';
 export * from './flow-batch.ts';
+export * from './batch-splitter.ts';
 export * from './l7/namer.ts';
 export * from './meter/header-slab.ts';
 export * from './meter/meter.ts';

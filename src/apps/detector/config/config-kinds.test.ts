@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'smol-toml';
+import { parseDuration } from '#base';
 import { configKeys, pathOf, type ConfigKey } from './config-keys.ts';
 import {
-  choice, decimalNumber, duration, flag, formatDuration, formatSize, listOf, parseDuration, showValue, size, text,
+  choice, decimalNumber, duration, flag, formatDuration, formatSize, listOf, showValue, size, text,
   ValueFault, wholeNumber, writeText, type ValueKind,
 } from './config-kinds.ts';
 import * as net from './network-kinds.ts';
@@ -55,12 +56,7 @@ test('any value of any type is read or refused with a sentence, by every kind', 
   }), { numRuns: 3_000 });
 });
 
-test('durations have a unit, the largest first', () => {
-  const cases = { '10m': 600_000, '1h30m': 5_400_000, '500ms': 500, '14d': 1_209_600_000, '0s': 0, '90s': 90_000 };
-  for (const [written, ms] of Object.entries(cases)) assert.equal(parseDuration(written), ms, written);
-  for (const written of ['', '10', 'm', '1 h', '30m1h', '1h1h', '-1s', '1.5h', '1w', '1H', '1e3s', '٣s']) {
-    assert.equal(parseDuration(written), undefined, written);
-  }
+test('durations come back as they were written', () => {
   fc.assert(fc.property(fc.nat({ max: 1e12 }), (ms) => assert.equal(parseDuration(formatDuration(ms)), ms)));
 });
 

@@ -2,6 +2,7 @@
  * Kinds of values in the config: texts, numbers, durations, sizes, choices, lists. Each reads a TOML value, writes it
  * back as TOML, and says what it takes; `network-kinds.ts` has those of addresses and servers.
  */
+import { durationUnitsMs, parseDuration } from '#base';
 
 /** What is wrong with a value; follows the name of its key in a sentence: "is a duration …, not 10". */
 export class ValueFault {
