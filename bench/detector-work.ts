@@ -6,8 +6,8 @@
 import { addressWords, parseMac } from '#base';
 import { fitClassifier, TrainingFlows } from '#classifier/train';
 import {
-  createEncodedRows, createEncoderOf, createFeatureMatrix, expandOneHot, findCatalog, oneHotColumnCount, readFeatures,
-  type Catalog, type FeatureMatrix, type FlowNeeds,
+  createEncodedRows, createEncoderOf, createFeatureMatrix, expandOneHot, findCatalog, oneHotColumnCount,
+  readFeatures, readPortClass, type Catalog, type FeatureMatrix, type FlowNeeds,
 } from '#feature';
 import {
   copyRows, createDictionaries, createFlowBatch, createPrefixNamer, isGlobalUnicast, Meter, meterDefaults,
@@ -163,6 +163,8 @@ function expandForPeer({ encoder: fitted }: Classifier, training: FeatureMatrix,
 function findProbes(classifiers: readonly Classifier[], pool: FlowBatch): Probe[] {
   const scores = new Scorer(classifiers, { batchRows: pool.rowCount }).score(pool);
   const { columns } = pool;
+  const portClasses = new Uint32Array(pool.rowCount);
+  readPortClass(columns, pool.rowCount, portClasses);
   const kept = new Set<string>();
   return classifiers.flatMap(({ deviceModel, thresholds }, i) => {
     const isAccepted = new Uint8Array(pool.rowCount);
@@ -172,7 +174,7 @@ function findProbes(classifiers: readonly Classifier[], pool: FlowBatch): Probe[
     const rows = rowNumbers(pool).filter((row) => {
       const to = (columns.destinationAddress[row * addressWords + 3] as number) >>> 8;
       const size = Math.floor(Math.log2(Math.max(columns.initiatorOctets[row] as number, 1)));
-      const token = [to, columns.protocolIdentifier[row], columns.destinationTransportPort[row], size].join();
+      const token = [to, columns.protocolIdentifier[row], portClasses[row], size].join();
       // A flow without an answer may be half of one, for which the detector waits.
       const isAnswered = (columns.responderPackets[row] as number) > 0;
       if (isAccepted[row] === 0 || !isAnswered || seen.has(token)) return false;
