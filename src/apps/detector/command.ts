@@ -109,7 +109,7 @@ function configureOrders(command: Command): void {
       const done = isOut ? 'opted out' : 'opted in';
       print(options, answer, () => `${done}: ${(answer as { home: string }).home}`, command);
     });
-  addVerb(command, 'block <home> <device-model>', 'Orders to block a destination or a port for a home in which a ' +
+  addVerb(command, 'block <home> <model>', 'Orders to block a destination or a port for a home in which a ' +
     'device model is present; a running detector does it at once, for the time that the config says.')
     .option('--destination <address>', 'address or prefix to block')
     .option('--port <port>', 'port to block')
