@@ -2,3 +2,4 @@
 export { readArtifact, readClassifier, type Artifact, type ArtifactSizes } from './read-classifier.ts';
 export { writeClassifier } from './write-classifier.ts';
 export { formatManifest, type Manifest } from './manifest.ts';
+export type { ShippedClassifier } from './shipped-classifier.ts';

@@ -5,3 +5,4 @@ export * from './registry.ts';
 export * from './scorer.ts';
 export * from './isolation-forest/forest.ts';
 export * from './isolation-forest/score-forest.ts';
+export * from './second-stage/boosted-trees.ts';

@@ -6,3 +6,4 @@ export {
   IndicatorMatcher, type IndicatorCounts, type IndicatorLimits, type IndicatorRows,
 } from './indicator-matcher.ts';
 export { EvidenceStore, type EvidenceKey, type EvidenceRows } from './evidence-store.ts';
+export * from './fingerprint.ts';
