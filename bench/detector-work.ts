@@ -1,25 +1,33 @@
 /**
  * What the detector's benchmark works with, all of it from one seed: classifiers of a hundred device models (those of
- * the simulated lab, and variations of them with other ports and sizes), a pool of flows of other units and of
- * computers, and probes, sets of flows that make a verdict in whatever home they are seen.
+ * the simulated lab, and variations of them with other ports and sizes), each with a fingerprint that was learned
+ * against the others and with a calibration; a pool of flows of other units and of computers; and probes, sets of flows
+ * that make a verdict in whatever home they are seen.
  */
 import { addressWords, parseMac } from '#base';
-import { fitClassifier, TrainingFlows } from '#classifier/train';
+import type { ShippedClassifier } from '#classifier/artifact';
+import {
+  createAcceptFlows, createLibraryUnit, fitClassifier, learnFingerprint, splitOwnFlows, TrainingFlows,
+} from '#classifier/train';
+import { noToken, TokenFinder } from '#evidence';
 import {
   createEncodedRows, createEncoderOf, createFeatureMatrix, expandOneHot, findCatalog, oneHotColumnCount,
-  readFeatures, readPortClass, type Catalog, type FeatureMatrix, type FlowNeeds,
+  readFeatures, type Catalog, type FeatureMatrix, type FlowNeeds,
 } from '#feature';
 import {
   copyRows, createDictionaries, createFlowBatch, createPrefixNamer, isGlobalUnicast, Meter, meterDefaults,
   type Dictionaries, type FlowBatch,
 } from '#flow';
 import { acceptScores, chooseThreshold, Scorer, type Classifier } from '#score';
+import { activityCount, nullBinCount, type Calibration } from '#verdict';
 import { labDeviceModels, simulateLab, type LabOptions } from '../sim/lab/simulate-lab.ts';
 import { batchPackets } from '../sim/packet-batches.ts';
 
 export const classifierCount = 100;
-/** Distinct tokens that a probe shows; a verdict takes half as many. */
+/** Distinct tokens that a probe shows at most, the heaviest ones. */
 const probeTokens = 6;
+/** What a verdict takes: two tokens of the heaviest sort, or more of others. */
+const presentScore = 8;
 const probesPerClassifier = 3;
 /** Flows of one classifier's training that the peer is given: it fits each of its trees on 256 of them. */
 const peerRowsMax = 1_000;
@@ -37,7 +45,7 @@ export type Probe = { readonly deviceModel: string; readonly rows: readonly numb
 export type PeerMatrix = { readonly columns: number; readonly training: Float32Array; readonly scored: Float32Array };
 
 export type DetectorWork = {
-  readonly classifiers: readonly Classifier[];
+  readonly classifiers: readonly ShippedClassifier[];
   readonly pool: FlowBatch;
   readonly probes: readonly Probe[];
   readonly peer: readonly PeerMatrix[];
@@ -48,11 +56,11 @@ export function makeDetectorWork(seed: number, scoredRows: number, say: (line: s
   const iot = labDeviceModels.filter((name) => !isHost(name));
   const dictionaries = createDictionaries();
   say(`simulating ${classifierCount} device models to train on`);
-  const units = Array.from({ length: classifierCount }, (_, i) => iot[i % iot.length] as string);
-  const training = meterLab({ seed, days: 10, scale: 0.06, units }, dictionaries);
+  const models = Array.from({ length: classifierCount }, (_, i) => iot[i % iot.length] as string);
+  const training = meterLab({ seed, days: 10, scale: 0.06, units: models }, dictionaries);
   say('simulating the units whose flows are sent');
   const pool = joinFlows([
-    meterLab({ seed: seed + 1, days: 3, scale: 0.06, units }, dictionaries),
+    meterLab({ seed: seed + 1, days: 3, scale: 0.06, units: models }, dictionaries),
     meterLab({ seed: seed + 2, days: 5, scale: 0.06, units: labDeviceModels.filter(isHost) }, dictionaries),
   ]);
   const catalog = findCatalog('portable', 1);
@@ -72,8 +80,40 @@ export function makeDetectorWork(seed: number, scoredRows: number, say: (line: s
     return { classifier, peer: expandForPeer(classifier, split.training.matrix, scored) };
   });
   if (fitted.length !== classifierCount) throw new Error(`${fitted.length} units have flows`);
-  const classifiers = fitted.map(({ classifier }) => classifier);
+  say(`learning ${classifierCount} fingerprints`);
+  const units = unitsOf(training).map(createLibraryUnit);
+  const classifiers = fitted.map(({ classifier }): ShippedClassifier => {
+    const isOwn = (unit: { readonly deviceModel: string }): boolean => unit.deviceModel === classifier.deviceModel;
+    const own = splitOwnFlows(units.filter(isOwn));
+    const library = units.filter((unit) => !isOwn(unit));
+    const fingerprint = learnFingerprint(own, library, createAcceptFlows(classifier));
+    return { classifier, fingerprint, secondStage: undefined, calibration };
+  });
   return { classifiers, pool, probes: findProbes(classifiers, pool), peer: fitted.map(({ peer }) => peer) };
+}
+
+/** Home-days enough for the default budget, none of which shows anything. */
+const calibration: Calibration = {
+  windowMs: 3_600_000, bucketMs: 60_000,
+  nullTable: {
+    homeDays: Array.from({ length: activityCount }, () =>
+      Array.from({ length: nullBinCount }, (_, bin) => (bin === 0 ? 20_000 : 0))),
+  },
+  ownFloor: presentScore, group: [], expiresMs: Date.UTC(2100, 0, 1),
+  card: {
+    sources: ['simulator'], promisedFpr: 0.0001, measuredFpr: 0, fprUpper95: 0.0002, testHomeDays: 20_000,
+    nullUnits: classifierCount, detection: [], confusers: [],
+  },
+};
+
+/** Flows of each unit, as a library has them. */
+function unitsOf(flows: FlowBatch): { device: string; deviceModel: string; flows: FlowBatch[] }[] {
+  const { columns, dictionaries } = flows;
+  return [...Map.groupBy(rowNumbers(flows), (row) => columns.device[row] as number)].map(([device, rows]) => ({
+    device: dictionaries.device.decode(device),
+    deviceModel: dictionaries.device_model.decode(columns.device_model[rows[0] as number] as number),
+    flows: [pickRows(flows, rows)],
+  }));
 }
 
 /**
@@ -157,32 +197,36 @@ function expandForPeer({ encoder: fitted }: Classifier, training: FeatureMatrix,
 }
 
 /**
- * Flows of the pool that a classifier accepts and that are distinct evidence: to other prefixes, ports, or of another
- * size. Those of one probe have one device model's classifier in common.
+ * Flows of the pool that show distinct tokens of a classifier's fingerprint, the heaviest first. Those of one probe
+ * have one device model's classifier in common.
  */
-function findProbes(classifiers: readonly Classifier[], pool: FlowBatch): Probe[] {
-  const scores = new Scorer(classifiers, { batchRows: pool.rowCount }).score(pool);
-  const { columns } = pool;
-  const portClasses = new Uint32Array(pool.rowCount);
-  readPortClass(columns, pool.rowCount, portClasses);
-  const kept = new Set<string>();
-  return classifiers.flatMap(({ deviceModel, thresholds }, i) => {
-    const isAccepted = new Uint8Array(pool.rowCount);
+function findProbes(classifiers: readonly ShippedClassifier[], pool: FlowBatch): Probe[] {
+  const scores = new Scorer(classifiers.map(({ classifier }) => classifier), { batchRows: pool.rowCount }).score(pool);
+  const isAccepted = classifiers.map(({ classifier: { thresholds } }, i) => {
+    const accepted = new Uint8Array(pool.rowCount);
     acceptScores(scores.anomalyScore[i] as Float64Array, pool.rowCount, chooseThreshold(thresholds, percentile),
-      isAccepted);
-    const seen = new Set<string>();
-    const rows = rowNumbers(pool).filter((row) => {
-      const to = (columns.destinationAddress[row * addressWords + 3] as number) >>> 8;
-      const size = Math.floor(Math.log2(Math.max(columns.initiatorOctets[row] as number, 1)));
-      const token = [to, columns.protocolIdentifier[row], portClasses[row], size].join();
+      accepted);
+    return accepted;
+  });
+  const { tokens } = new TokenFinder(classifiers, pool.rowCount).find(pool, isAccepted);
+  const kept = new Set<string>();
+  return classifiers.flatMap(({ classifier: { deviceModel }, fingerprint }, i) => {
+    const weightOf = (token: number): number => fingerprint?.tokens[token]?.weight ?? 0;
+    const rowsOf = new Map<number, number[]>();
+    for (let row = 0; row < pool.rowCount; row++) {
+      const token = tokens[i]?.[row] ?? noToken;
       // A flow without an answer may be half of one, for which the detector waits.
-      const isAnswered = (columns.responderPackets[row] as number) > 0;
-      if (isAccepted[row] === 0 || !isAnswered || seen.has(token)) return false;
-      seen.add(token);
-      return true;
-    });
-    const probes = Array.from({ length: probesPerClassifier },
-      (_, at) => rows.slice(at * probeTokens, (at + 1) * probeTokens)).filter(({ length }) => length === probeTokens);
+      if (token === noToken || (pool.columns.responderPackets[row] as number) === 0) continue;
+      const rows = rowsOf.get(token);
+      if (rows === undefined) rowsOf.set(token, [row]);
+      else rows.push(row);
+    }
+    const shown = [...rowsOf.keys()].sort((a, b) => weightOf(b) - weightOf(a) || a - b).slice(0, probeTokens);
+    if (shown.reduce((sum, token) => sum + weightOf(token), 0) < presentScore) return [];
+    const probes = Array.from({ length: probesPerClassifier }, (_, at) => shown.map((token) => {
+      const rows = rowsOf.get(token) ?? [];
+      return rows[at % rows.length] as number;
+    }));
     return probes.filter((probe) => !kept.has(probe.join()) && kept.add(probe.join()))
       .map((probe) => ({ deviceModel, rows: probe }));
   });

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base';
-import { writeClassifier } from '#classifier/artifact';
+import { writeArtifact } from '#classifier/artifact';
 import { bundleDetector } from '../deploy/detector-bundle.ts';
 import { readUnitStart } from '../deploy/read-unit.ts';
 import { type Bench, type BenchResult, compareRates, type Comparison } from './bench.ts';
@@ -106,7 +106,7 @@ async function runDetector(folder: string, work: DetectorWork, minutes: number):
   const classifierFolder = join(folder, 'classifiers');
   mkdirSync(classifierFolder);
   for (const [i, classifier] of work.classifiers.entries()) {
-    writeFileSync(join(classifierFolder, `${i}.nlc`), writeClassifier(classifier));
+    writeFileSync(join(classifierFolder, `${i}.nlc`), writeArtifact(classifier));
   }
   const receiver = await bindSocket();
   const port = await freePort();
@@ -158,8 +158,9 @@ async function runDetector(folder: string, work: DetectorWork, minutes: number):
 function describe(ours: DetectorRun, bundleBytes: number): string[] {
   const { latenciesMs, probesSent, minutes } = ours;
   return [
-    `${classifierCount} classifiers (chow-liu-tree, portable), ${homes} homes, ${ours.flows.toLocaleString('en-US')} ` +
-      `flows in ${minutes} min over UDP; a bundle of ${(bundleBytes / 1e6).toFixed(2)} MB on Node ${process.version}.`,
+    `${classifierCount} classifiers (chow-liu-tree, portable, with fingerprints and calibrations), ${homes} homes, ` +
+      `${ours.flows.toLocaleString('en-US')} flows in ${minutes} min over UDP; a bundle of ` +
+      `${(bundleBytes / 1e6).toFixed(2)} MB on Node ${process.version}.`,
     `Resident: ${(ours.residentEnd / mebibyte).toFixed(1)} MiB at the end, ` +
       `${(ours.residentMax / mebibyte).toFixed(1)} MiB at most; the last half ` +
       `${ours.slopePerMinute < 0 ? 'falls' : 'grows'} by ` +

@@ -3,6 +3,7 @@
  * benchmarks, `-- NAME --json` prints one object a comparison: {bench, peer, unit, ours, theirs, ratio, runs}.
  */
 import { formatTable } from '../src/base/text-table.ts';
+import { boostedBench } from './boosted.bench.ts';
 import { decodeBench } from './decode.bench.ts';
 import { detectorBench } from './detector.bench.ts';
 import { encodeBench } from './encode.bench.ts';
@@ -11,7 +12,8 @@ import { ndpiBench } from './ndpi.bench.ts';
 import { scoreBench } from './score.bench.ts';
 import type { Bench, Comparison } from './bench.ts';
 
-const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, scoreBench, detectorBench];
+const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, scoreBench, boostedBench,
+  detectorBench];
 
 /** Options of single benchmarks that take a value. */
 const valued = new Set(['--minutes', '--bundle']);

@@ -34,7 +34,7 @@ const budgets: readonly Budget[] = [
     forbiddenFiles: neverInPipeline,
     packages: ['koffi', 'ipaddr.js'],
     forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
-    sourceBytesMax: 62_000,
+    sourceBytesMax: 64_000,
   },
   {
     entry: 'src/pipeline/1-capture/index.ts',
@@ -53,14 +53,15 @@ const budgets: readonly Budget[] = [
     sourceBytesMax: 465_000,
   },
   {
-    // Threads that score: classifiers from bytes, and nothing that reads files of users, fits or talks.
+    // Threads that score: classifiers from bytes, their parts for homes among them, and nothing that reads files of
+    // users, fits or talks.
     entry: 'src/apps/cli/score-worker.ts',
     files: [/^src\/(?:base|pipeline|classifier\/artifact)\//, /^src\/apps\/cli\/score-worker\.ts$/],
     forbiddenFiles: [/^src\/pipeline\/2-flow\/files\//, /\/fit(?:\/|[.-])/, /\/ndpi-(?:child|library|process|namer)/,
       /\.test\.ts$/],
     packages: ['ipaddr.js', 'fzstd'],
     forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
-    sourceBytesMax: 750_000,
+    sourceBytesMax: 900_000,
   },
   {
     entry: 'src/apps/cli/main.ts',
@@ -79,7 +80,7 @@ const budgets: readonly Budget[] = [
       /\/ndpi-(?:child|library|process|namer)/, /\.test\.ts$/],
     packages: ['commander', 'ipaddr.js', 'mustache', 'nodemailer', 'prom-client', 'smol-toml'],
     forbiddenBuiltins: ['node:worker_threads', 'node:cluster', 'node:vm', 'node:inspector', 'node:repl', 'node:http2'],
-    sourceBytesMax: 1_250_000,
+    sourceBytesMax: 1_450_000,
   },
 ];
 

@@ -112,14 +112,38 @@ export const limits = {
   svmKernelBytesMax: 64 << 20,
   /** Neighbours that a local outlier factor is made of. */
   lofNeighboursMax: 1_024,
+  /** Trees of a second stage. */
+  boostedTreesMax: 1_024,
+  /** Leaves of one of them. */
+  boostedLeavesMax: 256,
   /** Points that a detector made of training rows may hold, and rows that local outlier factors are fitted on. */
   trainingPointsMax: 65_536,
   /** Bytes of a classifier's artifact; a larger one is refused. */
   artifactBytesMax: 64 << 20,
   /** Bytes of the manifest in it. */
   manifestBytesMax: 1 << 16,
+  /** Characters of a layer-7 name in a fingerprint; flows with a longer one show no token by name. */
+  fingerprintNameLengthMax: 512,
+  /** Bytes of the calibration in an artifact. */
+  calibrationBytesMax: 1 << 18,
+  /** Device models that a classifier's card names as confusers, and as a group. */
+  calibrationNamesMax: 256,
+  /** Times after which a card says how many homes are found. */
+  detectionRatesMax: 32,
+  /** Home-days below which a detector's table of a classifier does not leave it: a few may tell of a home. */
+  sketchHomeDaysMin: 1_000,
+  /** Classifiers in a null sketch. */
+  sketchClassifiersMax: 4_096,
+  /** Characters of a null sketch; one with all bins of every classifier of a large detector has a few million. */
+  sketchBytesMax: 32 << 20,
   /** Flows of one device model that a classifier is trained and validated on, held at once. */
   classifierFlowsMax: 1 << 21,
+  /** Flows of a background library, or of the device model that is weighed against it, held at once. */
+  libraryFlowsMax: 1 << 21,
+  /** Units of a background library. */
+  libraryUnitsMax: 1 << 16,
+  /** Flows of the device model that a second stage is trained on, and of a library; further ones are thinned out. */
+  secondStageFlowsMax: 1 << 16,
   /** Training flows below which a classifier is unfit. */
   trainingFlowsMin: 100,
   /** Validation flows below which its thresholds say nothing: with 20, the 10th percentile rests on two. */
@@ -142,14 +166,18 @@ export const limits = {
   reportBytesMax: 256 << 20,
   /** Homes of one detector. */
   homesMax: 16_384,
-  /** Tokens of evidence kept for one home and classifier. */
+  /** Tokens of evidence kept for one home and classifier without a fingerprint. */
   evidenceTokensMax: 128,
+  /** Tokens of a device model's fingerprint; evidence of it may hold all of them. */
+  fingerprintTokensMax: 256,
   /** Bytes of all tokens of evidence together: 1.2 million with the default window. */
   evidenceBytesMax: 32 << 20,
   /** Buckets of a window, and by which flows may be late, together. */
   evidenceBucketsMax: 4_096,
   /** Accepted flows of the home whose evidence the lab works out, held at once. */
   labEvidenceFlowsMax: 1 << 21,
+  /** Bytes that a detector keeps of the days of homes until they are counted in its field sketch. */
+  fieldSketchBytesMax: 4 << 20,
   /** Classifiers of one detector, second opinions among them. */
   detectorClassifiersMax: 1_024,
   /** Bytes of a detector's config; 16,384 homes take about 3 MB. */

@@ -26,3 +26,18 @@ export { queryDataset, type QueryAnswer } from './dataset/query-dataset.ts';
 export {
   HomeFlows, type HomeEvidenceOptions, type HomeFlowCounts, type HomeVerdict,
 } from './evaluate/home-evidence.ts';
+export {
+  addFieldNull, calibrateClassifier, calibrateDefaults, type CalibrateOptions, type CalibrationOutcome,
+} from './calibrate/calibrate-classifier.ts';
+export {
+  readTokens, recordUnit, type CalibrationUnit, type ClassifierTokens, type UnitRecordings,
+} from './calibrate/calibration-units.ts';
+export { listLibraryFiles, loadCalibrationUnits, type LoadedUnits } from './calibrate/load-units.ts';
+export { createRecording, type Recording } from './homes/recording.ts';
+export { cutHours } from './drift/drift-hours.ts';
+export { watchDrift, type DriftDay, type DriftHistory } from './drift/watch-drift.ts';
+export { drawDrift } from './drift/draw-drift.ts';
+export {
+  formatHomesResults, homesDefaults, runHomes, type HomesOptions, type HomesProgress,
+} from './homes/run-homes.ts';
+export type { HomesReport, HomesResult } from './homes/homes-report.ts';

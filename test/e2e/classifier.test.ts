@@ -4,8 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { readArtifact, writeArtifact } from '#classifier/artifact';
 import { asMetered, makeLabelledHome } from '../support/labelled-home.ts';
 import { runNatlens, type Ran } from '../support/natlens-process.ts';
+import { makeCalibration, makeFingerprint, makeSecondStage } from '../support/shipped-parts.ts';
 
 let folder = '';
 const webcam = 'webcam.Example.Cam_1';
@@ -49,6 +51,42 @@ test('inspect tells everything there is', () => {
   for (const fact of [webcam, 'isolation-forest 1', 'natlens 1', '120 s', found.provenance.trainingDigest, 'stable']) {
     assert.ok(text.includes(fact), fact);
   }
+});
+
+test('inspect tells what there is for homes, and what is promised about them', () => {
+  const bytes = readFileSync(join(folder, 'forest.nlc'));
+  const { classifier } = readArtifact(bytes);
+  const fingerprint = makeFingerprint(30);
+  const calibration = makeCalibration(webcam);
+  const secondStage = makeSecondStage(classifier.detector.layout);
+  writeFileSync(join(folder, 'whole.nlc'), writeArtifact({ classifier, fingerprint, secondStage, calibration }));
+  const run = natlens('classifier', 'inspect', 'whole.nlc', '--json');
+  assert.equal(run.status, 0, run.stderr);
+  const found = JSON.parse(run.stdout) as {
+    sizes: Record<string, number>; secondStage: object; calibration: Record<string, unknown>;
+    fingerprint: { tokenCount: number; tokens: { weight: number }[] };
+  };
+  assert.equal(found.fingerprint.tokenCount, 30);
+  assert.equal(found.fingerprint.tokens.length, 30);
+  assert.equal(found.fingerprint.tokens[0]?.weight, Math.max(...fingerprint.tokens.map(({ weight }) => weight)));
+  assert.deepEqual(found.secondStage, { trees: 2, nodes: 10, acceptFrom: 0.25 });
+  const { homeDays, promisedFpr, group, expires, detection } = found.calibration;
+  assert.deepEqual({ homeDays, promisedFpr, group, expires, detection }, {
+    homeDays: 12_000, promisedFpr: 0.0001, group: calibration.group, expires: '2023-11-14T22:13:20.000Z',
+    detection: calibration.card.detection,
+  });
+  assert.ok((found.sizes.fingerprint as number) > 0 && (found.sizes.secondStage as number) > 0);
+  const text = natlens('classifier', 'inspect', 'whole.nlc').stdout;
+  for (const fact of [
+    '30 tokens, weighed against 30 units', '2 trees of 10 nodes together',
+    'promised: 1 in 10,000 home-days, so 0.3 % of homes a month',
+    '1 in 3,000 home-days, at most 1 in 633 home-days (95 %)', '12,000 home-days without the device model',
+    '90 % after 10 min (40 homes), 92.5 % after 1 h (40 homes)', 'found in 40 % of its homes',
+    'cannot tell apart', '2023-11-14', 'heaviest tokens', fingerprint.tokens[0]?.text.slice(0, 4) as string,
+  ]) assert.ok(text.includes(fact), `${fact} in:\n${text}`);
+  assert.equal(text.match(/^(?:tcp|udp|icmp|icmpv6)\/.* \d\.\d\d /gm)?.length, 10);
+  assert.match(natlens('classifier', 'inspect', 'forest.nlc').stdout, /none: nothing is promised about homes/);
+  assert.equal(natlens('classifier', 'verify', 'whole.nlc').stdout, 'whole.nlc: sound\n');
 });
 
 test('verify says which are refused, with exit code 1', () => {

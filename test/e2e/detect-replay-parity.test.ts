@@ -4,14 +4,16 @@
  * same. The classifiers are those of a simulated lab, with other units of the device models.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '#base';
+import { readArtifact, writeArtifact } from '#classifier/artifact';
 import type { DetectorStatus, HomeExplanation } from '#detector';
 import { DetectorProcess } from '../support/detector-process.ts';
+import { makeWorldCalibration } from '../support/detector-world.ts';
 import {
   assertParity, defineEvidence, foundByLab, replayFlows, runLong, trainOn, writeParityConfig, type ParitySettings,
   type ParityWorld,
@@ -98,6 +100,49 @@ test('homes by address behind one detector: each has what the lab finds of it al
     foundByLab(defineEvidence(world, { inside: `${address}/32` }, inputs, address)).verdicts);
   assert.equal(JSON.stringify(verdicts), JSON.stringify(defined.flat()));
   assert.notDeepEqual(...defined.map((ofHome) => ofHome.map(({ deviceModel }) => deviceModel)) as [string[], string[]]);
+});
+
+/**
+ * Classifiers that carry everything: fingerprints learned against the other device models, second stages, and of four
+ * calibrations one that is sound, one that ends while flows come, one of too few home-days, and none.
+ */
+function makeShipped(): ParityWorld {
+  const shipped: ParityWorld = { ...world, classifierFolder: 'shipped' };
+  mkdirSync(join(folder, 'shipped'));
+  const flowsOf = (deviceModel: string): string[] =>
+    globSync(join(folder, 'dataset', 'flows', deviceModel, '*')).map((path) => relative(folder, path)).sort();
+  const { latest } = defineEvidence(world, { policy: 'single-flow' }, ['01-with.parquet']).classifiers
+    .find(({ latest: evidence }) => evidence !== null) ?? {};
+  const endMs = latest?.windowEndMs ?? assert.fail('nothing was accepted in the last hour');
+  const calibrations = [
+    makeWorldCalibration({ group: [...deviceModels].sort() }),
+    makeWorldCalibration({ expiresMs: endMs - 12 * 3_600_000 }), makeWorldCalibration({ homeDays: 20 }), undefined,
+  ];
+  // The household has its device model all day; the others' come and go.
+  for (const [i, deviceModel] of [intruder, householdModel, ...deviceModels.slice(2)].entries()) {
+    const path = join(folder, 'shipped', `${deviceModel}.nlc`);
+    const background = deviceModels.filter((name) => name !== deviceModel).flatMap(flowsOf);
+    natlens('train', ...flowsOf(deviceModel), '--device-model', deviceModel, '--background', ...background, '-o', path,
+      '-q');
+    const { classifier, fingerprint, secondStage } = readArtifact(readFileSync(path));
+    assert.ok((fingerprint?.tokens.length ?? 0) > 5, `${deviceModel} has a fingerprint`);
+    writeFileSync(path, writeArtifact({ classifier, fingerprint, secondStage, calibration: calibrations[i] }));
+  }
+  return shipped;
+}
+
+test('classifiers with fingerprint, second stage and calibration: the same verdicts, byte for byte', () => {
+  const shipped = makeShipped();
+  const found = ['01-with', '01-without', '02-without'].flatMap((name) =>
+    ([{}, { 'false-alarms': 0.4 }, { policy: 'distinct-tokens' }, { expiry: '1m', lateness: '5m' }] as
+      const).map((each) => assertParity(shipped, each, [`${name}.parquet`])));
+  const [byDefault] = found;
+  const models = byDefault?.verdicts.map(({ deviceModel }) => deviceModel) ?? [];
+  assert.ok(models.includes(intruder), `${models.join()} in the home with the intruder`);
+  const { p, group } = byDefault?.verdicts.find(({ deviceModel }) => deviceModel === intruder) ?? {};
+  assert.deepEqual([p, group], [1 / 20_001, [...deviceModels].sort()]);
+  const verdicts = found.flatMap((each) => each.verdicts);
+  assert.ok(verdicts.some(({ evidence }) => evidence?.tokens.some(({ weight }) => weight !== 1)));
 });
 
 /** Flows as if they had ended just now: moved by whole buckets, in whole milliseconds, as exporters send them. */

@@ -11,11 +11,17 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '#base';
+import { readArtifact } from '#classifier/artifact';
 import { openFlowSink } from '#flow/files';
+import { parseNullSketch } from '#verdict';
+import { sketchLength } from '../../src/apps/detector/field-sketch.ts';
 import type { HomeExplanation } from '../../src/apps/detector/home-desk.ts';
+import { StateStore } from '../../src/apps/detector/state-store.ts';
 import type { DetectorStatus } from '../../src/apps/detector/status.ts';
 import { DetectorProcess, sendHomeFlows, type ProcessEnd } from '../support/detector-process.ts';
-import { deviceModel, layOutDetector, makeArtifact, makeHomeFlows } from '../support/detector-world.ts';
+import {
+  deviceModel, layOutDetector, makeArtifact, makeHomeFlows, makeShippedArtifact,
+} from '../support/detector-world.ts';
 import { madeByNatlens } from '../support/labelled-flows.ts';
 import { runNatlens, runNatlensBeside, type Ran } from '../support/natlens-process.ts';
 import { until } from '../support/running-detector.ts';
@@ -143,6 +149,7 @@ test('what no detector can do is refused in one sentence', async () => {
   await assertAllRefused(world, [
     [['status'], /No detector runs on .*state/],
     [['explain', 'home'], /No detector ran on .*state yet/],
+    [['sketch'], /No detector ran on .*state yet/],
     [['block', 'home', deviceModel, '--port', '23', '--note', 'x'], /only a running one blocks/],
     [['block', 'home', deviceModel, '--port', '23'], /--note/],
     [['explain'], /home/],
@@ -154,6 +161,30 @@ test('what no detector can do is refused in one sentence', async () => {
   assert.deepEqual([status, stdout], [3, '']);
   assert.ok(stderr.includes(`\nnatlens: Cannot listen at 127.0.0.1:${port} (tcp): `), stderr);
   assert.ok(!existsSync(join(taken.folder, 'state', 'control.sock')), 'nothing is left behind');
+});
+
+test('the field sketch of a state, to a file or standard output, with what is held back', () => {
+  const folder = join(root, String(folders++));
+  const artifacts = { 'webcam.nlc': makeShippedArtifact(), 'other.nlc': makeShippedArtifact({}, 2, 'plug.Test.Two') };
+  const config = layOutDetector(folder, '', artifacts);
+  const store = StateStore.open(join(folder, 'state'));
+  for (const [i, bytes] of Object.values(artifacts).entries()) {
+    const counts = new Uint32Array(sketchLength);
+    counts[3] = 1_000 - i;
+    store.saveSketch(readArtifact(bytes).digest, counts, 0);
+  }
+  store.close();
+  const world = { folder, config };
+  const text = answerOf(world, 'sketch');
+  const sketch = parseNullSketch(text);
+  assert.ok(typeof sketch !== 'string');
+  assert.deepEqual(sketch.classifiers.map(({ deviceModel: name, nullTable }) => [name, nullTable.homeDays[0]?.[3]]),
+    [[deviceModel, 1_000]]);
+  assert.equal(answerOf(world, 'sketch', '-o', 'site.sketch'), 'site.sketch: 1,000 home-days of 1 classifiers\n' +
+    'held back, with too few home-days: plug.Test.Two\n');
+  assert.equal(readFileSync(join(folder, 'site.sketch'), 'utf8'), text);
+  const { status, stderr } = detect(world, 'sketch', '-o', 'gone/site.sketch', '-c', config);
+  assert.deepEqual([status, /gone\/site\.sketch cannot be written/.test(stderr)], [3, true]);
 });
 
 test('a detector runs, answers its commands, ends on SIGTERM, and its state answers on', async (t) => {
@@ -183,7 +214,7 @@ test('a detector runs, answers its commands, ends on SIGTERM, and its state answ
   const [told] = explained.actions;
   assert.deepEqual([explained.pseudonym, explained.verdicts.length, told?.state], [pseudonym, 1, 'failed']);
   assert.match(answerOf(world, 'explain', pseudonym as string),
-    /^Home household-1 .*\n\nwebcam\.Test\.One: present since/);
+    /^Home household-1 .*\n\nThere is a webcam\.Test\.One in this home\.\n[^]*\n\nwebcam\.Test\.One: present since/);
   assert.match(answerOf(world, 'explain', told?.reference.toLowerCase() as string), /^Home household-1 /);
   assert.deepEqual(jsonOf(world, 'opt-out', 'household-1', '--device-model', deviceModel), { home: 'household-1' });
   assert.equal(answerOf(world, 'opt-out', 'household-1'), 'opted out: household-1\n');
@@ -214,6 +245,7 @@ test('a detector runs, answers its commands, ends on SIGTERM, and its state answ
     [['block', 'household-1', 'plug.Test.Two', '--note', 'x', '--port', '23'], /plug\.Test\.Two is not present/],
     [['explain', 'nobody'], /Nothing is known of a home 'nobody'/],
     [['resend', told?.reference as string], /the action is done/],
+    [['sketch'], /nothing to tell yet: 1,000 days of homes are needed of a classifier with a fingerprint.* is 0/],
     [['status', '--bogus'], /--bogus/],
   ]);
 

@@ -73,7 +73,7 @@ test('help: natlens alone, of the program and of every verb, each with an exampl
   assert.match(alone.stdout, /Exit codes: 0 /);
   const verbs = [...alone.stdout.matchAll(/^ {2}([a-z]+)(?: \[\w+\])? {2,}\S/gm)].map((match) => match[1] as string);
   assert.deepEqual(verbs,
-    ['flows', 'export', 'train', 'score', 'classifier', 'detect', 'lab', 'simulate', 'demo', 'help']);
+    ['flows', 'export', 'train', 'calibrate', 'score', 'classifier', 'detect', 'lab', 'simulate', 'demo', 'help']);
   for (const verb of verbs.slice(0, -1)) {
     const ran = run(verb, '--help');
     assert.equal(ran.status, 0);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { limits } from '#base';
 import { HomeFlows } from '#lab';
-import type { Verdict } from '#verdict';
+import { ClassifierRule, type Verdict } from '#verdict';
 import { acceptScores, chooseThreshold, Scorer } from '#score';
 import { readConfig } from '../../src/apps/detector/config/read-config.ts';
 import type { OpenedCore } from '../../src/apps/detector/core.ts';
@@ -134,8 +134,11 @@ class DayChecker {
     const [loaded] = engine.classifiers;
     assert.ok(loaded !== undefined);
     if (this.#homes.size === 0) {
+      const rule = new ClassifierRule(loaded, config.verdict, config.falseAlarms);
       for (const home of this.#day.stories.keys()) {
-        this.#homes.set(home, new HomeFlows([{ deviceModel, classifier: loaded.digest }],
+        this.#homes.set(home, new HomeFlows([{
+          deviceModel, classifier: loaded.digest, ruleAt: (windowEndMs) => rule.at(windowEndMs),
+        }],
           { home, evidence: config.evidence, verdict: config.verdict }));
       }
     }

@@ -29,11 +29,14 @@ export class CoreWorld {
    * @param more          of the config; its `secret_file` may be `secret`
    * @param options.head  keys above all sections
    * @param options.offsetMs  wall clock minus steady time
+   * @param options.classifiers  by file name; by default one without a calibration
    */
-  static async open(t: TestContext, more = '', { head = '', offsetMs = 0 } = {}): Promise<CoreWorld> {
+  static async open(t: TestContext, more = '', { head = '', offsetMs = 0, classifiers = { 'webcam.nlc': artifact } }: {
+    readonly head?: string; readonly offsetMs?: number; readonly classifiers?: Readonly<Record<string, Uint8Array>>;
+  } = {}): Promise<CoreWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'natlens-core-'));
     writeFileSync(join(folder, 'secret'), 'a secret of more than twenty-four bytes', { mode: 0o600 });
-    const path = layOutDetector(folder, more, { 'webcam.nlc': artifact });
+    const path = layOutDetector(folder, more, classifiers);
     writeFileSync(path, `${head}\n${readFileSync(path, 'utf8')}`);
     const config = await readConfig(path);
     const store = StateStore.open(undefined);

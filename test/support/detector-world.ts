@@ -5,10 +5,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mappedWord, parseAddress, Random } from '#base';
-import { writeClassifier } from '#classifier/artifact';
+import { readArtifact, writeArtifact, writeClassifier, type ShippedClassifier } from '#classifier/artifact';
 import { fitClassifier, TrainingFlows } from '#classifier/train';
+import { describeTokens, type Fingerprint, type FingerprintToken } from '#evidence';
 import { findCatalog, needsOf, type Catalog, type FlowNeeds } from '#feature';
 import { createDictionaries, FlowEncoder, type Dictionaries, type EncoderCounts, type FlowBatch } from '#flow';
+import { activityCount, nullBinCount, type Calibration } from '#verdict';
 import { batchOf, madeByNatlens, makeFlows, type MadeFlow } from './labelled-flows.ts';
 
 export const deviceModel = 'webcam.Test.One';
@@ -22,6 +24,47 @@ export function makeArtifact(seed = 1, name: string = deviceModel): Uint8Array {
     algorithm: 'chow-liu-tree', seed, natlensVersion: '0.0.0',
   });
   return writeClassifier(classifier);
+}
+
+/** Servers of the device model, each by its prefix: three tokens of 4 nats, which nothing else in the world shows. */
+export function makeWorldFingerprint(): Fingerprint {
+  const endMs = Array.from({ length: 200 }, (_, i) => i);
+  const batch = makeHomeFlows({ from: '198.51.100.1', isDevice: true, endMs });
+  const tokens = new Map<string, FingerprintToken>();
+  for (let row = 0; row < batch.rowCount; row++) {
+    const token = describeTokens(batch, row)
+      .find(({ family, portClass }) => family === 'prefix' && portClass === 8_883);
+    if (token !== undefined) tokens.set(token.text, { ...token, weight: 4, recall: 0.9, prevalence: 1 / 64 });
+  }
+  return { tokens: [...tokens.values()].sort((a, b) => (a.text < b.text ? -1 : 1)), libraryUnits: 31 };
+}
+
+/** A calibration by home-days without any evidence: two tokens of the fingerprint above make a verdict. */
+export function makeWorldCalibration({ homeDays = 20_000, expiresMs = Date.UTC(2030, 0, 1), group = [],
+  windowMs = 3_600_000, bucketMs = 60_000 }: {
+  readonly windowMs?: number; readonly bucketMs?: number;
+  readonly homeDays?: number; readonly expiresMs?: number; readonly group?: readonly string[];
+} = {}): Calibration {
+  const bins = Array.from({ length: nullBinCount }, (_, bin) => (bin === 0 ? homeDays : 0));
+  return {
+    windowMs, bucketMs, nullTable: { homeDays: Array.from({ length: activityCount }, () => bins) }, ownFloor: 8, group,
+    expiresMs,
+    card: {
+      sources: ['lab'], promisedFpr: 0.0001, measuredFpr: 0, fprUpper95: 0.0002, testHomeDays: 20_000, nullUnits: 31,
+      detection: [], confusers: [],
+    },
+  };
+}
+
+/** The artifact of `makeArtifact` with parts that decide on homes. */
+export function makeShippedArtifact(parts: Partial<ShippedClassifier> = {}, seed = 1, name: string = deviceModel):
+Uint8Array {
+  const shipped: ShippedClassifier = {
+    ...readArtifact(makeArtifact(seed, name)), fingerprint: makeWorldFingerprint(), calibration: makeWorldCalibration(),
+    ...parts,
+  };
+  const { classifier, fingerprint, secondStage, calibration } = shipped;
+  return writeArtifact({ classifier, fingerprint, secondStage, calibration });
 }
 
 /** Where the flows of a home come from, and what they do. */

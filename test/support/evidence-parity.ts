@@ -13,7 +13,8 @@ import { environment, launcher } from './natlens-process.ts';
 
 /** What both are told; what is left out is at its default, which is the same in both. */
 export type ParitySettings = {
-  readonly policy?: 'distinct-tokens' | 'single-flow';
+  readonly policy?: 'calibrated' | 'distinct-tokens' | 'single-flow';
+  readonly 'false-alarms'?: number;
   readonly present?: number;
   readonly keep?: number;
   readonly expiry?: string;
@@ -75,6 +76,7 @@ export function runLong(folder: string, args: readonly string[], codes: readonly
 export function writeParityConfig({ folder, classifierFolder, config }: ParityWorld, settings: ParitySettings,
   name = 'detector.toml'): string {
   const { policy, present, keep, expiry, window, bucket, lateness, threshold, inside } = settings;
+  const falseAlarms = settings['false-alarms'];
   const text = (key: string, value: string | undefined): string => (value === undefined ? '' : `${key} = "${value}"\n`);
   const number = (key: string, value: number | undefined): string => (value === undefined ? '' : `${key} = ${value}\n`);
   writeFileSync(join(folder, name), `state_folder = "state"
@@ -90,7 +92,8 @@ ${threshold === 'default' ? 'threshold = "default"\n' : number('threshold', thre
 [evidence]
 ${text('window', window)}${text('bucket', bucket)}${text('lateness', lateness)}
 [verdict]
-${text('policy', policy)}${number('present_score', present)}${number('keep_score', keep)}${text('expiry', expiry)}`);
+${text('policy', policy)}${number('false_alarms', falseAlarms)}${number('present_score', present)}${
+  number('keep_score', keep)}${text('expiry', expiry)}`);
   return name;
 }
 

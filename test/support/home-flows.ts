@@ -12,6 +12,10 @@ export type HomeFlow = {
   /** For ICMP type · 256 + code. */
   readonly port: number;
   readonly octets: number;
+  /** Of the responder; none where it is not said. */
+  readonly responderOctets?: number;
+  /** Of layer 7; none where it is not said. */
+  readonly name?: string;
   /** By classifier. */
   readonly accepted: readonly boolean[];
 };
@@ -69,6 +73,8 @@ export function rowsOf(
     columns.icmpTypeCodeIPv4[row] = flow.port;
     columns.icmpTypeCodeIPv6[row] = flow.port;
     columns.initiatorOctets[row] = flow.octets;
+    columns.responderOctets[row] = flow.responderOctets ?? 0;
+    columns.applicationName[row] = batch.dictionaries.applicationName.encode(flow.name ?? '');
     for (const [i, isAccepted] of rows.isAccepted.entries()) isAccepted[row] = flow.accepted[i] === true ? 1 : 0;
   }
   return { batch, rows };

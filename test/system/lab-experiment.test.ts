@@ -5,14 +5,15 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '#base';
 import type { ExperimentReport, ExperimentResult, Rates } from '#lab';
 import { environment, launcher } from '../support/natlens-process.ts';
 import { missing, sharedData } from './shared-data.ts';
+import { sharedComputers, writeSharedInventory } from './shared-inventory.ts';
 import { findSklearnPython, runOracle } from './sklearn.ts';
 
 const skip = missing({ data: ['captures/inventory.csv', 'hosts'] });
@@ -20,7 +21,6 @@ const python = findSklearnPython();
 const seeds = 5;
 /** Building, training and testing, on two cores. */
 const secondsMax = 300;
-const computers = ['147.32.81.167', '147.32.83.234', '147.32.83.165', '147.32.83.161'];
 
 let folder = '';
 
@@ -32,22 +32,10 @@ function natlens(...args: string[]): string {
   return stdout;
 }
 
-/** The shared inventory, from here, and the computers of the Zeek logs. */
-function writeInventory(): void {
-  const [, ...lines] = readFileSync(`${sharedData}captures/inventory.csv`, 'utf8').trim().split(/\r?\n/);
-  const rows = lines.map((line) => {
-    const [capture = '', mac, deviceModel, kind] = line.split(',');
-    return [relative(folder, join(sharedData, capture)), mac, '', deviceModel, kind];
-  });
-  const hosts = computers.map((address) => ['', '', address, 'computer.Windows', 'non-iot']);
-  writeFileSync(join(folder, 'inventory.csv'), [['capture', 'mac', 'address', 'device_model', 'kind'], ...rows,
-    ...hosts].map((cells) => `${cells.join(',')}\n`).join(''));
-}
-
 before(() => {
   if (skip !== false) return;
   folder = mkdtempSync(join(tmpdir(), 'natlens-lab-system-'));
-  writeInventory();
+  writeSharedInventory(folder);
 });
 
 after(() => {
@@ -75,7 +63,7 @@ test('one call runs captures and computers in minutes', { skip }, (context) => {
   assert.deepEqual([...new Set(results.map(({ deviceModel }) => deviceModel))],
     enough.map(({ deviceModel }) => deviceModel));
   const computer = dataset.deviceModels.find(({ kind }) => kind === 'non-iot');
-  assert.ok(computer?.devices === computers.length && computer.flows > 1_000, JSON.stringify(computer));
+  assert.ok(computer?.devices === sharedComputers.length && computer.flows > 1_000, JSON.stringify(computer));
   assert.match(dataset.note, /computer\.Windows were made with other timeouts/);
 });
 

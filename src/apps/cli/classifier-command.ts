@@ -5,6 +5,7 @@ import { readArtifact, type Artifact } from '#classifier/artifact';
 import { exportOnnx } from '#classifier/onnx';
 import { findCatalog, oneHotColumnCount } from '#feature';
 import { loadArtifact, readArtifactFile, writeWholeFile } from './classifier-files.ts';
+import { describeParts, formatParts, formatTokens } from './classifier-parts.ts';
 import type { ReportExit } from './main.ts';
 
 type PrintOptions = { readonly json?: boolean };
@@ -24,7 +25,8 @@ export function configureClassifier(command: Command, reportExit: ReportExit): v
 
 function configureInspect(command: Command): void {
   command.command('inspect')
-    .description('Tells everything about a classifier: what it needs, where it comes from, thresholds, sizes.')
+    .description('Tells everything about a classifier: what it needs, where it comes from, thresholds, sizes, what ' +
+      'tells homes with the device model, and what is promised about false alarms.')
     .argument('<file>', 'artifact (.nlc)')
     .option('--json', 'print it as JSON')
     .addHelpText('after', '\nExample:\n  natlens classifier inspect webcam.nlc --json\n')
@@ -83,7 +85,8 @@ function configureExport(command: Command): void {
     });
 }
 
-function describeArtifact(file: string, { classifier, manifest, sizes, digest }: Artifact) {
+function describeArtifact(file: string, artifact: Artifact) {
+  const { classifier, manifest, sizes, digest } = artifact;
   const { encoder, stableFeatures, thresholds, fitness, detector } = classifier;
   const catalog = findCatalog(encoder.catalog, encoder.catalogVersion);
   return {
@@ -93,8 +96,15 @@ function describeArtifact(file: string, { classifier, manifest, sizes, digest }:
       name: catalog?.categorical[i]?.name ?? '', isStable: stableFeatures.includes(i), categories,
     })),
     thresholds: { default: thresholds.default, byPercentile: [...thresholds.byPercentile] },
+    ...describeParts(artifact),
   };
 }
+
+/** Sections of an artifact, as people call them. */
+const partNames = [
+  ['manifest', 'manifest'], ['encoder', 'encoder'], ['detector', 'detector'], ['fingerprint', 'fingerprint'],
+  ['secondStage', 'second stage'], ['calibration', 'calibration'],
+] as const;
 
 /** Categories that are shown to people; `--json` has all. */
 const shownCategoriesMax = 8;
@@ -127,13 +137,17 @@ function formatDescription(description: ReturnType<typeof describeArtifact>): st
       `${formatCount(provenance.validationFlows)}, of ${provenance.devices} device(s); seed ${provenance.seed}`],
     ['training data', `SHA-256 ${provenance.trainingDigest}`],
     ['made by', `natlens ${provenance.natlensVersion}`],
-    ['size', `${formatCount(sizes.total)} bytes: manifest ${formatCount(sizes.manifest)}, encoder ` +
-      `${formatCount(sizes.encoder)}, detector ${formatCount(sizes.detector)}`],
+    ...formatParts(description),
+    ['size', `${formatCount(sizes.total)} bytes: ${partNames.filter(([part]) => sizes[part] > 0)
+      .map(([part, name]) => `${name} ${formatCount(sizes[part])}`).join(', ')}`],
     ['digest', `SHA-256 ${description.digest}`],
     ['thresholds', `default ${thresholds.default.toFixed(6)}; percentiles ` +
       [0, 5, 10, 15, 20, 25, 30].map((p) => `${p}: ${(thresholds.byPercentile[p] as number).toFixed(6)}`).join(', ')],
   ];
   const width = Math.max(...facts.map(([name = '']) => name.length));
-  return `${facts.map(([name = '', text]) => `${name.padEnd(width)}  ${text}`).join('\n')}\n\n` +
-    formatTable(['feature', 'kind', 'what training showed'], features);
+  return [
+    facts.map(([name = '', text]) => `${name.padEnd(width)}  ${text}`).join('\n'),
+    formatTokens(description),
+    formatTable(['feature', 'kind', 'what training showed'], features),
+  ].filter((part) => part !== '').join('\n\n');
 }

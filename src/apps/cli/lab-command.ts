@@ -35,6 +35,14 @@ const verbs: readonly {
     load: async () => (await import('./lab-evidence-command.ts')).configureLabEvidence,
   },
   {
+    name: 'homes', summary: 'compare methods on whole homes, composed of the units of a data set',
+    load: async () => (await import('./lab-homes-command.ts')).configureLabHomes,
+  },
+  {
+    name: 'drift', summary: 'say since when a classifier does not fit its device model any more',
+    load: async () => (await import('./lab-drift-command.ts')).configureLabDrift,
+  },
+  {
     name: 'nat', summary: 'merge captures of devices into one home behind a NAT',
     load: async () => (await import('./lab-nat-command.ts')).configureLabNat,
   },

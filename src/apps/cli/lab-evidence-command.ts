@@ -4,7 +4,9 @@ import { OperatorError, parseDuration, parsePrefix, type Prefix } from '#base';
 import { describeUnsoundOptions, evidenceDefaults } from '#evidence';
 import type { FlowSetInfo } from '#flow';
 import { percentileMax, type ThresholdChoice } from '#score';
-import { presentScoreOf, verdictDefaults, verdictPolicyNames, type VerdictPolicyName } from '#verdict';
+import {
+  falseAlarmDefaults, presentScoreOf, verdictDefaults, verdictPolicyNames, type VerdictPolicyName,
+} from '#verdict';
 import { madeAsOption, parseMadeAs } from './classifier-flows.ts';
 import { formatLabEvidence, runLabEvidence } from './lab-evidence-run.ts';
 import type { ReportExit } from './main.ts';
@@ -17,6 +19,8 @@ export type LabEvidenceOptions = {
   readonly bucket: number;
   readonly lateness: number;
   readonly policy: VerdictPolicyName;
+  /** Of one home, device model and month. */
+  readonly falseAlarms: number;
   /** By default that of the policy. */
   readonly present?: number;
   readonly keep?: number;
@@ -30,6 +34,8 @@ export type LabEvidenceOptions = {
 
 /** The paper's best on its own data, and the detector's default. */
 const defaultPercentile = 10;
+/** The detector's default, too. */
+const defaultPolicy: VerdictPolicyName = 'calibrated';
 
 /** Gives the verb its options and its action. */
 export function configureLabEvidence(command: Command, reportExit: ReportExit): void {
@@ -48,9 +54,11 @@ export function configureLabEvidence(command: Command, reportExit: ReportExit): 
       '1m'))
     .addOption(durationOption('--lateness', "how much older than the home's latest flow another may be",
       evidenceDefaults.latenessMs, '30m'))
-    .option('--policy <name>', `what decides: ${verdictPolicyNames.join(' or ')}`, parsePolicy, verdictDefaults.policy)
-    .option('--present <score>', `score of a window from which on the device model is present ` +
-      `(default: ${verdictDefaults.presentScore}, with single-flow 1)`, parseScore)
+    .option('--policy <name>', `what decides: ${verdictPolicyNames.join(', ')}`, parsePolicy, defaultPolicy)
+    .option('--false-alarms <share>', 'share of the homes without a device model that calibrated classifiers may find ' +
+      'it in, per month', parseShare, falseAlarmDefaults.perMonth)
+    .option('--present <score>', `score of a window from which on the device model is present, of classifiers that are ` +
+      `not calibrated (default: ${verdictDefaults.presentScore}, with single-flow 1)`, parseScore)
     .option('--keep <score>', `score from which on a window supports a verdict (default: ${verdictDefaults.keepScore})`,
       parseScore)
     .addOption(durationOption('--expiry', 'a verdict without support for so long ends', verdictDefaults.expiryMs,
@@ -97,10 +105,17 @@ function parseScore(text: string): number {
   throw new OperatorError('bad-option', `A score is a number above 0, not '${text}'.`);
 }
 
+function parseShare(text: string): number {
+  const share = Number(text);
+  if (/^\d?\.?\d{1,6}$/.test(text) && share >= 1e-6 && share <= 0.5) return share;
+  throw new OperatorError('bad-option', `--false-alarms is a share from 0.000001 to 0.5, not '${text}'.`);
+}
+
 function parsePolicy(text: string): VerdictPolicyName {
   const policy = verdictPolicyNames.find((name) => name === text);
   if (policy !== undefined) return policy;
-  throw new OperatorError('bad-option', `--policy is ${verdictPolicyNames.join(' or ')}, not '${text}'.`);
+  throw new OperatorError('bad-option',
+    `--policy is ${verdictPolicyNames.slice(0, -1).join(', ')} or ${verdictPolicyNames.at(-1)}, not '${text}'.`);
 }
 
 function parseInside(text: string, before: readonly Prefix[] = []): readonly Prefix[] {

@@ -1,12 +1,15 @@
 /** One run of `natlens lab evidence`: reads flows as `natlens score` does and scores them; the lab does the rest. */
 import { formatCount, formatTable, limits, OperatorError } from '#base';
-import { isOutward, type Evidence } from '#evidence';
+import { isOutward, TokenFinder, type Evidence } from '#evidence';
 import { checkNeeds } from '#feature';
 import { BatchSplitter, type FlowBatch } from '#flow';
 import { dropTemporaryFiles, type FlowSink } from '#flow/files';
 import { HomeFlows, type HomeEvidenceOptions, type HomeVerdict } from '#lab';
 import { acceptScores, chooseThreshold, Scorer, type ThresholdChoice } from '#score';
-import { presentScoreOf, verdictDefaults } from '#verdict';
+import {
+  createClassifierRules, describeOtherWindows, fingerprintFor, presentScoreOf, verdictDefaults,
+  type ClassifierRule, type DecidesBy, type UncalibratedCode,
+} from '#verdict';
 import { loadArtifact, type LoadedArtifact } from './classifier-files.ts';
 import { readingOptions, settleFlowSet } from './classifier-flows.ts';
 import type { FlowSummary } from './flow-summary.ts';
@@ -21,11 +24,17 @@ export type LabEvidenceSummary = HomeEvidenceOptions & {
   readonly lateFlows: number;
   readonly undatedFlows: number;
   readonly threshold: ThresholdChoice;
+  readonly falseAlarms: number;
   readonly classifiers: readonly {
     readonly file: string;
     readonly deviceModel: string;
     readonly classifier: string;
+    /** Flows that are evidence: accepted, or showing a token of its fingerprint. */
     readonly accepted: number;
+    /** What decides as of the latest flow; `nothing`: the classifier is unfit. */
+    readonly decidesBy: DecidesBy;
+    /** Why it does not decide by a calibration; `null`: it does, or nobody asks for it. */
+    readonly fault: UncalibratedCode | null;
     /** Of the window that ends with the latest flow's bucket; `null` when nothing speaks for the device model. */
     readonly latest: Evidence | null;
   }[];
@@ -53,7 +62,13 @@ export async function runLabEvidence(
   if (inputs.length === 0) throw new OperatorError('bad-option', 'Name at least one file of flows of the home.');
   const settings = settingsOf(options);
   const inside = options.inside ?? [];
-  const sink = new HomeSink(loaded, options, settings);
+  const budget = { perMonth: options.falseAlarms };
+  for (const { file, calibration } of settings.verdict.policy === 'calibrated' ? loaded : []) {
+    const fault = describeOtherWindows(calibration, settings.evidence);
+    if (fault !== undefined) throw new OperatorError('bad-option', `${file}: ${fault}`);
+  }
+  const rules = createClassifierRules(loaded, settings.verdict, budget);
+  const sink = new HomeSink(loaded, options, settings, rules);
   const forgetCleanUp = cleanUpOnSignal(dropTemporaryFiles);
   try {
     const run = await runFlows(inputs, { ...readingOptions(options.quiet === true), home: inside }, sink);
@@ -65,8 +80,11 @@ export async function runLabEvidence(
     const { flows: outwardFlows, lateFlows, undatedFlows, accepted } = sink.flows.counts();
     const summary: LabEvidenceSummary = {
       ...settings, flows: run.summary.flows, outwardFlows, lateFlows, undatedFlows, threshold: options.threshold,
+      falseAlarms: options.falseAlarms,
       classifiers: loaded.map(({ file, classifier: { deviceModel }, digest }, i) => ({
-        file, deviceModel, classifier: digest, accepted: accepted[i] ?? 0, latest: sink.flows.evidenceOf(i) ?? null,
+        file, deviceModel, classifier: digest, accepted: accepted[i] ?? 0,
+        decidesBy: rules[i]?.decidesByAt(sink.latestMs) ?? 'nothing', fault: rules[i]?.faultAt(sink.latestMs) ?? null,
+        latest: sink.flows.evidenceOf(i) ?? null,
       })),
       verdicts: sink.flows.verdicts(), rejected: run.summary.rejected, problems: run.summary.problems,
     };
@@ -115,10 +133,19 @@ class HomeSink implements FlowSink {
   readonly #scorer: Scorer;
   readonly #thresholds: readonly number[];
   readonly #isAccepted: readonly Uint8Array[];
+  readonly #finder: TokenFinder;
+  /** End of the latest flow. */
+  latestMs = -Infinity;
 
-  constructor(loaded: readonly Loaded[], { inside, threshold }: LabEvidenceOptions, settings: HomeEvidenceOptions) {
-    this.flows = new HomeFlows(
-      loaded.map(({ classifier: { deviceModel }, digest }) => ({ deviceModel, classifier: digest })), settings);
+  constructor(loaded: readonly Loaded[], { inside, threshold }: LabEvidenceOptions, settings: HomeEvidenceOptions,
+    rules: readonly ClassifierRule[]) {
+    const fingerprints = loaded.map((each) => fingerprintFor(settings.verdict, each));
+    this.flows = new HomeFlows(loaded.map(({ classifier: { deviceModel }, digest }, i) => ({
+      deviceModel, classifier: digest, fingerprint: fingerprints[i],
+      ruleAt: (windowEndMs) => (rules[i] as ClassifierRule).at(windowEndMs),
+    })), settings);
+    this.#finder = new TokenFinder(loaded.map(({ classifier, secondStage }, i) =>
+      ({ classifier, secondStage, fingerprint: fingerprints[i] })), limits.flowBatchRows);
     this.#inside = inside ?? [];
     this.#scorer = new Scorer(loaded.map(({ classifier }) => classifier));
     this.#thresholds = loaded.map(({ classifier: { thresholds } }) => chooseThreshold(thresholds, threshold));
@@ -134,7 +161,12 @@ class HomeSink implements FlowSink {
     for (const [i, accepted] of this.#isAccepted.entries()) {
       acceptScores(anomalyScore[i] as Float64Array, batch.rowCount, this.#thresholds[i] as number, accepted);
     }
-    this.flows.add(batch, (row) => isOutward(batch, row, this.#inside), this.#isAccepted);
+    const { isRefused } = this.#finder.find(batch, this.#isAccepted);
+    for (let row = 0; row < batch.rowCount; row++) {
+      const endMs = batch.columns.flowEndMilliseconds[row] as number;
+      if (endMs > this.latestMs && Number.isFinite(endMs)) this.latestMs = endMs;
+    }
+    this.flows.add(batch, (row) => isOutward(batch, row, this.#inside), this.#isAccepted, isRefused);
   }
 
   async end(): Promise<void> {}
@@ -152,14 +184,31 @@ export function formatLabEvidence(summary: LabEvidenceSummary): string {
     return [deviceModel, verdict.state, formatCount(accepted), formatCount(episodes.length),
       isKnown ? describeTime(verdict.sinceMs) : '', isKnown ? describeTime(verdict.supportedMs) : ''];
   });
-  const decides = policy === 'single-flow' ? 'one accepted flow decides' : `present from a score of ${presentScore} on`;
+  const decides = describePolicy(summary, presentScore, policy);
   return [
     `${formatCount(flows)} flows, ${formatCount(outwardFlows)} of ${home} outward` +
     `${lateFlows === 0 ? '' : `, ${formatCount(lateFlows)} of them too late`}; ${decides}`,
     formatTable(['device model', 'verdict', 'flows accepted', 'episodes', 'since (UTC)', 'supported (UTC)'], rows),
+    ...describeFaults(classifiers),
     ...verdicts.flatMap(({ verdict }) => describeEvidence(verdict.evidence)),
     ...summary.problems.map(({ input, detail }) => `${input}: ${detail}`),
   ].join('\n\n');
+}
+
+function describePolicy({ falseAlarms, classifiers }: LabEvidenceSummary, presentScore: number, policy: string):
+string {
+  const distinct = `present from a score of ${presentScore} on`;
+  if (policy === 'single-flow') return 'one accepted flow decides';
+  const calibrated = classifiers.filter(({ decidesBy }) => decidesBy === 'calibration').length;
+  if (policy === 'distinct-tokens' || calibrated === 0) return distinct;
+  return `${formatCount(calibrated)} of ${formatCount(classifiers.length)} classifiers decide by their calibration ` +
+    `(${falseAlarms} false alarms a home and month)`;
+}
+
+function describeFaults(classifiers: LabEvidenceSummary['classifiers']): string[] {
+  const lines = classifiers.filter(({ fault }) => fault !== null).map(({ file, fault, decidesBy }) =>
+    `${file}: ${fault}: ${decidesBy === 'nothing' ? 'it decides nothing' : 'distinct tokens decide'}`);
+  return lines.length === 0 ? [] : [lines.join('\n')];
 }
 
 /** The tokens that led to a verdict. */
@@ -167,7 +216,8 @@ function describeEvidence(evidence: Evidence | undefined): string[] {
   if (evidence === undefined) return [];
   const { deviceModel, windowStartMs, windowEndMs, score, tokens } = evidence;
   return [[
-    `${deviceModel}: score ${score} from ${describeTime(windowStartMs)} to ${describeTime(windowEndMs)}`,
+    `${deviceModel}: score ${Math.round(score * 100) / 100} from ${describeTime(windowStartMs)} to ${
+      describeTime(windowEndMs)}`,
     ...tokens.map(({ text, buckets }) => `  ${text}  in ${buckets} ${buckets === 1 ? 'bucket' : 'buckets'}`),
   ].join('\n')];
 }

@@ -6,7 +6,8 @@ import { catalogs } from '#feature';
 import { formatResults } from '#lab';
 import { algorithms, type AlgorithmName } from '#score';
 import { trainers } from '#score/fit';
-import { addBuildOptions, type LabBuildOptions } from './lab-build-command.ts';
+import type { LabBuildOptions } from './lab-build-command.ts';
+import { addDatasetOptions, checkDatasetInput, parseWhole } from './lab-dataset-input.ts';
 import { formatExperiment, runLabExperiment } from './lab-experiment-run.ts';
 
 /** With an inventory: the options of `lab build`, too. */
@@ -29,8 +30,6 @@ const defaultAlgorithm: AlgorithmName = 'chow-liu-tree';
 const defaultCatalog = 'portable';
 const defaultFlowsMin = 1_000;
 const seedsMax = 1_000;
-/** Options that say how a data set is made, by the names of their values. */
-const buildOptions = ['flows', 'l7', 'active', 'idle', 'madeAs', 'name', 'note'];
 const jobsMax = availableParallelism();
 
 /** Gives the verb its options and its action. */
@@ -43,7 +42,7 @@ export function configureLabExperiment(command: Command): void {
       'kept: a run that was stopped goes on where it was.')
     .argument('[dataset]', 'folder that natlens lab build wrote; with --inventory it is built first, in DIR/dataset')
     .requiredOption('--out <dir>', 'folder to write; made when it is not there');
-  addBuildOptions(command)
+  addDatasetOptions(command)
     .option('--device-model <model...>', 'device models to run (default: all IoT ones with enough flows)',
       (text: string, before?: string[]) => collect(text, before))
     .option('--algorithm <name...>', `one or more of ${algorithmNames.join(', ')} (default: ${defaultAlgorithm})`,
@@ -64,32 +63,11 @@ export function configureLabExperiment(command: Command): void {
     .action(async (dataset: string | undefined, named: NamedOptions) => {
       const { jobs = jobsMax, deviceModel = [], algorithm = [defaultAlgorithm], catalog = [defaultCatalog] } = named;
       const options: LabExperimentOptions = { ...named, jobs, deviceModel, algorithm, catalog };
-      checkInputs(dataset, options, buildOptions.filter((name) => command.getOptionValueSource(name) === 'cli'));
+      checkDatasetInput(command, dataset, options.inventory);
       const experiment = await runLabExperiment(dataset, options);
       process.stdout.write(options.json === true ? formatResults(experiment.report.results, options.times)
         : `${formatExperiment(experiment, options)}\n`);
     });
-  // `lab build` cannot do without one, and here a data set may stand in its place.
-  command.options.find(({ long }) => long === '--inventory')?.makeOptionMandatory(false);
-  const flowsOption = command.options.find(({ long }) => long === '--flows');
-  if (flowsOption !== undefined) flowsOption.defaultValueDescription = 'none';
-}
-
-/** @param named  options of the building of data sets that were given @throws OperatorError  no data set, or two */
-function checkInputs(
-  dataset: string | undefined, { inventory }: LabExperimentOptions, named: readonly string[],
-): void {
-  if ((dataset === undefined) === (inventory === undefined)) {
-    throw new OperatorError('bad-option', dataset === undefined
-      ? 'Name the folder of a data set, before the options, or an --inventory to build one from.'
-      : 'Name a data set or an --inventory to build one from, not both.');
-  }
-  const [useless] = named;
-  if (dataset !== undefined && useless !== undefined) {
-    throw new OperatorError('bad-option',
-      `--${useless === 'madeAs' ? 'made-as' : useless} is for building a data set with --inventory: ${dataset} is ` +
-      'built already.');
-  }
 }
 
 /** One more of an option that may be named often. */
@@ -101,12 +79,4 @@ function chooseName<N extends string>(option: string, names: readonly N[], text:
   const name = names.find((known) => known === text);
   if (name !== undefined) return name;
   throw new OperatorError('bad-option', `${option} is one of ${names.join(', ')}, not '${text}'.`);
-}
-
-function parseWhole(option: string, least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    throw new OperatorError('bad-option', `${option} is a whole number from ${least} to ${most}, not '${text}'.`);
-  };
 }

@@ -28,6 +28,10 @@ const verbs: readonly {
     load: async () => (await import('./train-command.ts')).configureTrain,
   },
   {
+    name: 'calibrate', summary: 'find out what classifiers may promise about homes',
+    load: async () => (await import('./calibrate-command.ts')).configureCalibrate,
+  },
+  {
     name: 'score', summary: 'score flows with classifiers',
     load: async () => (await import('./score-command.ts')).configureScore,
   },

@@ -18,6 +18,7 @@ export type TrainOptions = {
   readonly set: readonly (readonly [string, string])[];
   readonly allRows?: boolean;
   readonly madeAs?: FlowSetInfo;
+  readonly background?: readonly string[];
   readonly matrix?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -42,11 +43,14 @@ export function configureTrain(command: Command, reportExit: ReportExit): void {
     .option('--set <name=value...>', 'an option of the algorithm', parseSetting, [])
     .option('--all-rows', 'take all flows for the device model\'s, whatever their labels say')
     .option(madeAsOption[0], madeAsOption[1], parseMadeAs)
+    .option('--background <file...>', 'flow files of other devices, labelled by device; what tells the device model ' +
+      'from them in homes goes into the artifact. Name flows first')
     .option('--matrix <file>', 'also write the encoded training flows, one-hot, to FILE (.npy or .csv)')
     .option('--json', 'print the summary as JSON')
     .option('-q, --quiet', 'show no progress')
     .addHelpText('after', '\nExamples:\n' +
       '  natlens train lab.parquet --device-model webcam.D_Link.DCS_933L -o webcam.nlc\n' +
+      '  natlens train cam.parquet --device-model a.b.c -o c.nlc \\\n    --background lab.parquet others.parquet\n' +
       '  natlens train lab.csv --made-as 120/60/prefix --device-model a.b.c -o c.nlc\n')
     .action(async (inputs: string[], options: TrainOptions) => {
       const { summary, isComplete } = await runTraining(inputs, options);

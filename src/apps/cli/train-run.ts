@@ -2,9 +2,9 @@
 import {
   assertInvariant, formatBytes, formatCount, formatDuration, InvariantError, OperatorError, readVersion, systemClock,
 } from '#base';
-import { writeClassifier } from '#classifier/artifact';
+import { writeArtifact, writeClassifier } from '#classifier/artifact';
 import {
-  fitClassifier, TrainingFlows, type FitOptions, type SplitFlows, type TrainedClassifier,
+  fitClassifier, FlowsByUnit, TrainingFlows, type FitOptions, type SplitFlows, type TrainedClassifier,
 } from '#classifier/train';
 import { needsOf, oneHotColumnCount, type FlowNeeds } from '#feature';
 import type { FlowBatch } from '#flow';
@@ -16,6 +16,7 @@ import { readingOptions, settleFlowSet } from './classifier-flows.ts';
 import type { FlowSummary } from './flow-summary.ts';
 import { runFlows } from './flows-run.ts';
 import { MatrixOutput } from './score-matrix.ts';
+import { formatBackground, learnFromBackground, type BackgroundSummary } from './train-background.ts';
 import type { TrainOptions } from './train-command.ts';
 
 /** The summary as `--json` prints it; documented in docs/commands/train.md. */
@@ -44,6 +45,8 @@ export type TrainSummary = {
   readonly bytes: number;
   readonly rejected: FlowSummary['rejected'];
   readonly problems: FlowSummary['problems'];
+  /** What `--background` brought. */
+  readonly background: BackgroundSummary | null;
 };
 
 /**
@@ -61,7 +64,9 @@ export async function runTraining(
   const flows = new TrainingFlows(options.catalog, {
     deviceModel: options.allRows === true ? undefined : options.deviceModel,
   });
-  const run = await runFlows(inputs, readingOptions(options.quiet === true), collectInto(flows));
+  const { background } = options;
+  const own = background === undefined ? undefined : new FlowsByUnit({ deviceModel: options.deviceModel });
+  const run = await runFlows(inputs, readingOptions(options.quiet === true), collectInto(flows, own));
   if (flows.rowCount === 0) throw new OperatorError('input-empty', describeAbsence(flows, options.deviceModel));
   const needs = needsOf(settleFlowSet(run.infos, options.madeAs));
   assertInvariant(typeof needs !== 'string', 'a settled set of flows says how it was made');
@@ -72,7 +77,9 @@ export async function runTraining(
     natlensVersion: readVersion(),
   });
   const fitSeconds = (systemClock.monotonicMs() - fitStartMs) / 1_000;
-  const artifact = writeClassifier(classifier);
+  const learned = background === undefined || own === undefined ? undefined
+    : await learnFromBackground(classifier, own, { ...options, background });
+  const artifact = learned === undefined ? writeClassifier(classifier) : writeArtifact(learned.shipped);
   if (options.matrix !== undefined) {
     const matrix = new MatrixOutput(options.matrix, classifier.encoder);
     matrix.add(training.rows);
@@ -81,7 +88,7 @@ export async function runTraining(
   await writeWholeFile(options.output, artifact);
   const { thresholds, fitness, provenance, encoder } = classifier;
   return {
-    isComplete: run.isComplete,
+    isComplete: run.isComplete && learned?.isComplete !== false,
     summary: {
       deviceModel: options.deviceModel, algorithm: options.algorithm,
       catalog: `${encoder.catalog} ${encoder.catalogVersion}`, devices: parts.devices,
@@ -94,7 +101,7 @@ export async function runTraining(
       isFit: fitness.isFit, unfit: fitness.reasons, needs, provenance, fitSeconds,
       seconds: (systemClock.monotonicMs() - startMs) / 1_000,
       output: options.output, bytes: artifact.length,
-      rejected: run.summary.rejected, problems: run.summary.problems,
+      rejected: run.summary.rejected, problems: run.summary.problems, background: learned?.summary ?? null,
     },
   };
 }
@@ -110,11 +117,15 @@ function fitOrRefuse(flows: SplitFlows, options: FitOptions): TrainedClassifier 
   }
 }
 
-/** A sink that keeps what training needs of each flow. */
-function collectInto(flows: TrainingFlows): FlowSink {
+/** A sink that keeps what training needs of each flow. @param own  whole flows, for those that are learned from so */
+function collectInto(flows: TrainingFlows, own: FlowsByUnit | undefined): FlowSink {
   return {
     readerGone: false, bytesWritten: 0,
-    write: (batch: FlowBatch) => flows.add(batch),
+    write: (batch: FlowBatch) => {
+      flows.add(batch);
+      if (own === undefined) return;
+      for (let row = 0; row < batch.rowCount; row++) if (flows.takes(batch, row)) own.add(batch, row);
+    },
     end: () => Promise.resolve(),
     abandon: () => Promise.resolve(),
   };
@@ -161,6 +172,7 @@ export function formatTraining(summary: TrainSummary): string {
     ...(summary.stableFeatures.length === 0 ? []
       : [`a new category rejects a flow in: ${summary.stableFeatures.join(', ')}`]),
     `written to ${summary.output} (${formatBytes(summary.bytes)})`,
+    ...(summary.background === null ? [] : formatBackground(summary.background)),
     ...summary.unfit.map(({ code, detail }) => `UNFIT (${code}): ${detail}`),
     ...summary.problems.map(({ input, detail }) => `${input}: ${detail}`),
   ];

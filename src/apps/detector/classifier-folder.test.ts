@@ -9,9 +9,10 @@ import { after, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { fitClassifier, TrainingFlows } from '#classifier/train';
-import { readArtifact, writeClassifier } from '#classifier/artifact';
+import { readArtifact, writeArtifact, writeClassifier } from '#classifier/artifact';
 import { findCatalog, needsOf, type Catalog, type FlowNeeds } from '#feature';
 import { batchOf, madeByNatlens, makeFlows } from '../../../test/support/labelled-flows.ts';
+import { makeCalibration, makeFingerprint, makeSecondStage } from '../../../test/support/shipped-parts.ts';
 import { ClassifierFolder, flowsOf, folderOptionsOf, type ClassifierFolderOptions } from './classifier-folder.ts';
 import { fullConfig, smallestConfig } from './config/config-samples.ts';
 import { parseConfig } from './config/read-config.ts';
@@ -78,6 +79,26 @@ test('what is put there is taken, what is taken away goes, and nothing else is a
   assert.deepEqual(await look(folder), { used: [used('b.nlc', second)], refused: [], changed: true });
   writeFileSync(join(path, 'b.nlc'), first);
   assert.deepEqual(await look(folder), { used: [used('b.nlc', first)], refused: [], changed: true });
+});
+
+test('a classifier comes with the parts of its artifact, and a new calibration is a change', async () => {
+  const path = makeFolder();
+  const folder = openFolder(path);
+  const { classifier } = readArtifact(first);
+  const shipped = {
+    classifier, fingerprint: makeFingerprint(20), secondStage: makeSecondStage(classifier.detector.layout),
+    calibration: undefined,
+  };
+  writeFileSync(join(path, 'a.nlc'), writeArtifact(shipped));
+  const { classifiers: [uncalibrated] } = await folder.poll();
+  assert.deepEqual(uncalibrated?.fingerprint, shipped.fingerprint);
+  assert.deepEqual(uncalibrated?.secondStage, shipped.secondStage);
+  assert.equal(uncalibrated?.calibration, undefined);
+  const calibration = makeCalibration(classifier.deviceModel);
+  writeFileSync(join(path, 'a.nlc'), writeArtifact({ ...shipped, calibration }));
+  const { classifiers: [calibrated], changed } = await folder.poll();
+  assert.ok(changed);
+  assert.deepEqual(calibrated?.calibration, calibration);
 });
 
 test('a classifier that stays is the same object, so that nothing is made anew for it', async () => {
@@ -165,6 +186,19 @@ test('classifiers of flows that are made otherwise are refused with the reason',
   writeFileSync(join(path, 'a.nlc'), first);
   const other = await openFolder(path, { flows: { ...madeByNatlens, activeTimeoutMs: 60_000 } }).poll();
   assert.deepEqual(other.refused.map(({ code }) => code), ['other-flows', 'other-flows']);
+});
+
+test('a calibration with other windows is refused where calibrations decide', async () => {
+  const path = makeFolder();
+  const calibration = makeCalibration('webcam.A.1');
+  const { windowMs, bucketMs } = calibration;
+  writeFileSync(join(path, 'a.nlc'), writeArtifact({ ...readArtifact(first), calibration }));
+  writeFileSync(join(path, 'b.nlc'), second);
+  const namesOf = async (windows: ClassifierFolderOptions['windows']): Promise<string[]> =>
+    (await look(openFolder(path, { windows }))).refused;
+  assert.deepEqual(await namesOf({ windowMs, bucketMs }), []);
+  assert.deepEqual(await namesOf(undefined), []);
+  assert.deepEqual(await namesOf({ windowMs: 2 * windowMs, bucketMs }), ['a.nlc other-windows']);
 });
 
 test('of two classifiers of one device model the later by name is used, of each stage', async () => {

@@ -7,21 +7,20 @@ import { type BigIntStats, watch, type FSWatcher } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, limits, TrustError, type TrustErrorCode } from '#base';
-import { readArtifact } from '#classifier/artifact';
+import { readArtifact, type ShippedClassifier } from '#classifier/artifact';
 import { checkNeeds } from '#feature';
 import type { FlowSetInfo } from '#flow';
-import type { Classifier } from '#score';
+import { describeOtherWindows } from '#verdict';
 import type { DetectorConfig } from './config/detector-config.ts';
 
 /** 1: decides; 2: a second opinion. */
 export type Stage = 1 | 2;
 
-export type LoadedClassifier = {
+export type LoadedClassifier = ShippedClassifier & {
   /** Path of the file. */
   readonly file: string;
   /** SHA-256 of its content, hexadecimal. */
   readonly digest: string;
-  readonly classifier: Classifier;
   readonly stage: Stage;
 };
 
@@ -37,6 +36,8 @@ export type RefusalCode =
   | 'unfit'
   /** It was trained with flows that are made otherwise. */
   | 'other-flows'
+  /** It was calibrated with other windows of evidence than the config's. */
+  | 'other-windows'
   /** Another file has a classifier of the device model, and comes later by name. */
   | 'superseded'
   /** The very classifier decides already: it is no second opinion on itself. */
@@ -64,6 +65,8 @@ export type ClassifierFolderOptions = {
   /** How the detector's flows are made. */
   readonly flows: FlowSetInfo;
   readonly allowUnfit: boolean;
+  /** Windows that calibrations must be of; undefined: none decides. */
+  readonly windows: { readonly windowMs: number; readonly bucketMs: number } | undefined;
   readonly filesMax: number;
   readonly fileBytesMax: number;
   /** Of all classifiers together. */
@@ -73,7 +76,7 @@ export type ClassifierFolderOptions = {
 };
 
 export const classifierFolderDefaults: Omit<ClassifierFolderOptions, 'folders' | 'flows'> = {
-  allowUnfit: false, filesMax: limits.detectorClassifiersMax, fileBytesMax: limits.artifactBytesMax,
+  allowUnfit: false, windows: undefined, filesMax: limits.detectorClassifiersMax, fileBytesMax: limits.artifactBytesMax,
   bytesMax: limits.classifierFolderBytesMax,
   markOf: ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(' '),
 };
@@ -84,12 +87,15 @@ export function flowsOf({ l7, activeTimeoutMs, idleTimeoutMs }: DetectorConfig['
 }
 
 /** The folders of a config. */
-export function folderOptionsOf({ classifiers, ladder, input }: DetectorConfig): ClassifierFolderOptions {
+export function folderOptionsOf(
+  { classifiers, ladder, input, evidence, verdict }: DetectorConfig,
+): ClassifierFolderOptions {
   const { verify } = ladder;
   const second = verify.isOn && verify.classifierFolder !== undefined
     ? [{ path: verify.classifierFolder, stage: 2 as const }] : [];
   return {
     ...classifierFolderDefaults, allowUnfit: classifiers.allowUnfit, flows: flowsOf(input),
+    windows: verdict.policy === 'calibrated' ? evidence : undefined,
     folders: [{ path: classifiers.folder, stage: 1 }, ...second],
   };
 }
@@ -238,9 +244,10 @@ export class ClassifierFolder {
     }
     try {
       const bytes = await readBounded(file, Number(found.size));
-      const { classifier, digest } = readArtifact(bytes);
+      const { classifier, fingerprint, secondStage, calibration, digest } = readArtifact(bytes);
       // The same content again, such as after a copy: the one that is in use stays.
-      const good = before?.good?.digest === digest ? before.good : { classifier, digest, sizeBytes: bytes.length };
+      const good = before?.good?.digest === digest ? before.good
+        : { classifier, fingerprint, secondStage, calibration, digest, sizeBytes: bytes.length };
       return { file, stage, mark, looks, good, fault: undefined };
     } catch (thrown) {
       // A file that is being written is cut until it is whole, which changes its mark.
@@ -257,8 +264,9 @@ export class ClassifierFolder {
     for (const { file, stage, good, fault } of this.#known.values()) {
       if (fault !== undefined) refused.push({ ...fault, keepsLast: good !== undefined });
       if (good === undefined) continue;
-      const misfit = this.#describeMisfit(good.classifier);
-      if (misfit === undefined) usable.push({ file, stage, digest: good.digest, classifier: good.classifier });
+      const misfit = this.#describeMisfit(good);
+      const { sizeBytes: _, ...shipped } = good;
+      if (misfit === undefined) usable.push({ file, stage, ...shipped });
       else refused.push({ file, ...misfit, keepsLast: false });
     }
     const classifiers = refuseRepeated(usable, refused);
@@ -268,13 +276,18 @@ export class ClassifierFolder {
     return { classifiers, refused, changed };
   }
 
-  #describeMisfit({ fitness, needs }: Classifier): { code: RefusalCode; detail: string } | undefined {
+  #describeMisfit(
+    { classifier: { fitness, needs }, calibration }: ShippedClassifier,
+  ): { code: RefusalCode; detail: string } | undefined {
     if (!fitness.isFit && !this.#options.allowUnfit) {
       const details = fitness.reasons.map(({ code, detail }) => `${code}: ${detail}`).join('; ');
       return { code: 'unfit', detail: `The classifier says that it is unfit (${details}).` };
     }
     const detail = checkNeeds(needs, this.#options.flows);
-    return detail === undefined ? undefined : { code: 'other-flows', detail };
+    if (detail !== undefined) return { code: 'other-flows', detail };
+    const { windows } = this.#options;
+    const other = windows === undefined ? undefined : describeOtherWindows(calibration, windows);
+    return other === undefined ? undefined : { code: 'other-windows', detail: other };
   }
 }
 

@@ -2,8 +2,9 @@
  * `natlens detect`: runs a detector, and asks or orders one that runs. The bundle has this as its whole command; the
  * full natlens adds replays.
  */
+import { writeFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
-import { OperatorError, systemClock } from '#base';
+import { describeError, EnvironmentError, formatCount, OperatorError, systemClock } from '#base';
 import { explainConfig } from './config/explain-config.ts';
 import { readConfig } from './config/read-config.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
@@ -19,6 +20,7 @@ import {
 } from './home-desk.ts';
 import { openReplay } from './replay.ts';
 import { runService } from './run-service.ts';
+import { sketchHomes, type SketchAnswer } from './sketch-desk.ts';
 import { hasState, StateStore } from './state-store.ts';
 import type { DetectorStatus } from './status.ts';
 import { SteadyClock } from './steady-clock.ts';
@@ -58,6 +60,7 @@ export function configureDetect(command: Command, reportExit: ReportDetectExit, 
       }
     });
   configureQuestions(command);
+  configureSketch(command);
   configureOrders(command);
 }
 
@@ -82,6 +85,29 @@ function configureQuestions(command: Command): void {
       const answer = await ask(await readConfig(options.config), { path: '/explain', body: { home } },
         (core) => explainHome(core, home));
       print(options, answer, () => formatExplanation(answer as HomeExplanation), command);
+    });
+}
+
+/** Counts for calibrating classifiers, with no home in them. */
+function configureSketch(command: Command): void {
+  addVerb(command, 'sketch', 'Writes how strong evidence got in the homes of this detector, day by day, as counts for ' +
+    'natlens calibrate. No home, address or date is in it.')
+    .option('-o, --output <file>', 'write it there instead of standard output')
+    .action(async (options: AskOptions & { readonly output?: string }) => {
+      const answer = await ask(await readConfig(options.config), { path: '/sketch', body: undefined, method: 'GET' },
+        sketchHomes) as SketchAnswer;
+      const { text, classifiers, homeDays, heldBack } = answer;
+      if (options.output === undefined) return void process.stdout.write(text);
+      try {
+        writeFileSync(options.output, text);
+      } catch (thrown) {
+        throw new EnvironmentError('disk', `${options.output} cannot be written: ${describeError(thrown)}.`, thrown);
+      }
+      const told = { output: options.output, classifiers, homeDays, heldBack };
+      print(options, told, () => [
+        `${options.output}: ${formatCount(homeDays)} home-days of ${formatCount(classifiers)} classifiers`,
+        ...(heldBack.length === 0 ? [] : [`held back, with too few home-days: ${heldBack.join(', ')}`]),
+      ].join('\n'), command);
     });
 }
 

@@ -8,6 +8,7 @@ import {
   type Clock, type LogStream,
 } from '#base';
 import { Outbox, OutboxRunner, type Outcome, type PlannedAction } from '#action';
+import type { UncalibratedCode } from '#verdict';
 import { ActionDesk } from './action-desk.ts';
 import { ClassifierFolder, folderOptionsOf, type FolderState, type RefusedFile } from './classifier-folder.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
@@ -34,6 +35,8 @@ export type ServiceParts = {
 };
 
 const tickMs = 1_000;
+/** Calibrations end at some minute; nobody needs to know it sooner. */
+const faultsEveryMs = 60_000;
 
 export class DetectorService {
   readonly config: DetectorConfig;
@@ -59,6 +62,9 @@ export class DetectorService {
   #lastFlowMs: number | undefined;
   #checkpointMs: number | undefined;
   #nextCheckpointMs: number;
+  #nextFaultsMs = -Infinity;
+  /** What was told of classifiers, by digest. */
+  #faults: ReadonlyMap<string, UncalibratedCode> = new Map();
   #clockSteps = 0;
   #hasBug = false;
   #isClosed = false;
@@ -219,6 +225,7 @@ export class DetectorService {
       this.#nextCheckpointMs = nowMs;
       this.log.warn('clock-stepped', { steps: this.#clockSteps, steppedMs: this.steady.steppedMs });
     }
+    if (nowMs >= this.#nextFaultsMs) this.#noteFaults(nowMs);
     if (nowMs >= this.#nextCheckpointMs) {
       this.#nextCheckpointMs = nowMs + this.config.checkpointMs;
       if (this.engine.checkpoint()) this.#checkpointMs = nowMs;
@@ -271,6 +278,26 @@ export class DetectorService {
       this.log.warn('classifier-refused', { file: configText(file), code, detail: configText(detail), keepsLast });
     }
     this.#refused = refused;
+    this.#noteFaults(this.steady.nowMs());
+  }
+
+  /** Tells of classifiers that decide nothing, or not by a calibration, when that is new. */
+  #noteFaults(nowMs: number): void {
+    this.#nextFaultsMs = nowMs + faultsEveryMs;
+    const faults = new Map<string, UncalibratedCode>();
+    for (const { file, digest, classifier, stage } of this.engine.classifiers) {
+      const decision = this.engine.decisions.decisionOf(digest, this.steady.wallMs());
+      if (stage !== 1 || decision?.fault === undefined) continue;
+      faults.set(digest, decision.fault);
+      if (this.#faults.get(digest) === decision.fault) continue;
+      const fields = {
+        file: configText(file), deviceModel: configText(classifier.deviceModel), reason: decision.fault,
+        decidesBy: decision.decidesBy,
+      } as const;
+      if (decision.decidesBy === 'nothing') this.log.warn('classifier-unfit', fields);
+      else this.log.info('classifier-uncalibrated', fields);
+    }
+    this.#faults = faults;
   }
 
   #noteEvent(event: EngineEvent): void {
@@ -341,6 +368,7 @@ export class DetectorService {
         hasSmallBuffer: udp.sockets.some((socket) => socket.receiveBufferBytes < config.input.receiveBufferBytes),
         activeClassifiers: engine.classifiers.filter(({ stage }) => stage === 1).length,
         refusedClassifiers: this.#refused.filter(({ code }) => code !== 'superseded').length,
+        unfitClassifiers: engine.decisions.countUnfit(steady.wallMs()),
         stateFault: engine.stateFault, failingKinds: this.#executors.failing(), homesRefused: evidence.homesRefused,
         clockSteps: steady.stepCount,
       }),
@@ -354,11 +382,17 @@ export class DetectorService {
       },
       homes: { known: evidence.homes, listed: config.homes.list.length },
       classifiers: {
-        active: engine.classifiers.map(({ file, digest, stage, classifier }) =>
-          ({ file, deviceModel: classifier.deviceModel, classifier: digest, stage })),
+        active: engine.classifiers.map(({ file, digest, stage, classifier }) => {
+          const decision = engine.decisions.decisionOf(digest, steady.wallMs());
+          return {
+            file, deviceModel: classifier.deviceModel, classifier: digest, stage,
+            decidesBy: decision?.decidesBy ?? 'nothing', fault: decision?.fault ?? null,
+            detail: decision?.detail ?? null, expiresMs: decision?.expiresMs ?? null,
+          };
+        }),
         refused: this.#refused.map(({ file, code, detail }) => ({ file, code, detail })),
       },
-      evidence: { ...evidence, indicatorHits: engine.counts().indicatorHits },
+      evidence: { ...evidence, indicatorHits: engine.counts().indicatorHits }, sketch: engine.sketch.counts(),
       verdicts: engine.book.countByState(),
       actions: { outbox: this.desk.outbox.counts().byState, withheld: this.desk.countWithheld() },
       clock: { steps: steady.stepCount, steppedMs: steady.steppedMs },

@@ -4,13 +4,18 @@
  */
 import { assertInvariant, EnvironmentError, limits } from '#base';
 import type { PlannedAction, VerificationAnswer } from '#action';
-import { EvidenceStore, IndicatorMatcher, type Evidence, type EvidenceChange } from '#evidence';
+import {
+  EvidenceStore, IndicatorMatcher, noToken, TokenFinder, type Evidence, type EvidenceChange,
+} from '#evidence';
 import { BatchSplitter, type FlowBatch } from '#flow';
 import { acceptScores, chooseThreshold, Scorer } from '#score';
-import type { Verdict } from '#verdict';
+import { fingerprintFor, nullBinOf, type Verdict } from '#verdict';
 import type { ActionDesk } from './action-desk.ts';
+import { ClassifierDesk } from './classifier-desk.ts';
 import type { LoadedClassifier } from './classifier-folder.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
+import { DriftWatch } from './drift-watch.ts';
+import { FieldSketch } from './field-sketch.ts';
 import { HomeMapper } from './homes.ts';
 import type { StateStore } from './state-store.ts';
 import type { SavedTime } from './steady-clock.ts';
@@ -44,7 +49,7 @@ export type EngineCounts = {
   readonly flows: number;
   /** Flows whose end lay too far from their arrival, which was believed instead. */
   readonly flowsMisdated: number;
-  /** [classifier] flows of homes that it accepted, since it is in use. */
+  /** [classifier] flows of homes that are evidence for it, since it is in use: accepted, or showing a token. */
   readonly flowsAccepted: readonly number[];
   readonly indicatorHits: number;
 };
@@ -53,14 +58,18 @@ export class DetectorEngine {
   readonly evidence: EvidenceStore;
   readonly book: VerdictBook;
   readonly mapper: HomeMapper;
+  readonly decisions: ClassifierDesk;
+  readonly sketch: FieldSketch;
   readonly #parts: EngineParts;
   readonly #indicators: IndicatorMatcher;
   readonly #splitter = new BatchSplitter(engineRows);
+  readonly #drift = new DriftWatch();
   readonly #homes = new Uint32Array(engineRows);
   readonly #endMs = new Float64Array(engineRows);
   #classifiers: readonly LoadedClassifier[] = [];
   #thresholds: readonly number[] = [];
   #scorer = new Scorer([]);
+  #finder = new TokenFinder([], engineRows);
   #isAccepted: readonly Uint8Array[] = [];
   #accepted = new Float64Array(0);
   #flowCount = 0;
@@ -86,6 +95,10 @@ export class DetectorEngine {
     this.evidence = new EvidenceStore(config.evidence);
     this.book = new VerdictBook(config.verdict);
     this.mapper = new HomeMapper(config.homes, this.evidence);
+    this.decisions = new ClassifierDesk(config.verdict, config.falseAlarms);
+    this.sketch = new FieldSketch({ latenessMs: config.evidence.latenessMs });
+    for (const [digest, counts] of store.sketches()) this.sketch.restore(digest, counts);
+    for (const digest of store.driftedClassifiers()) this.decisions.setDrifted(digest, true);
     this.#indicators = new IndicatorMatcher(config.indicators);
     this.book.restore(store.verdicts());
   }
@@ -108,8 +121,14 @@ export class DetectorEngine {
       chooseThreshold(thresholds, this.#parts.config.classifiers.threshold));
     this.#isAccepted = values.map(() => new Uint8Array(engineRows));
     this.#accepted = new Float64Array(values.length);
-    this.evidence.setClassifiers(classifiers.map(({ classifier: { deviceModel }, digest, stage }) =>
-      ({ deviceModel, classifier: digest, stage })));
+    this.decisions.setClassifiers(classifiers);
+    const { verdict } = this.#parts.config;
+    const fingerprints = classifiers.map((loaded) => fingerprintFor(verdict, loaded));
+    this.#finder = new TokenFinder(classifiers.map(({ classifier, secondStage }, i) =>
+      ({ classifier, secondStage, fingerprint: fingerprints[i] })), engineRows);
+    this.evidence.setClassifiers(this.decisions.evidenceClassifiers());
+    this.sketch.setClassifiers(classifiers.map(({ digest, stage }, i) =>
+      (stage === 1 && fingerprints[i] !== undefined ? digest : undefined)));
     if (classifiers.length > 0 && !this.#isRestored) this.#restoreEvidence();
   }
 
@@ -142,16 +161,39 @@ export class DetectorEngine {
     for (let i = 0; i < this.#classifiers.length; i++) {
       const isAccepted = this.#isAccepted[i] as Uint8Array;
       acceptScores(anomalyScore[i] as Float64Array, batch.rowCount, this.#thresholds[i] as number, isAccepted);
-      let accepted = 0;
-      for (let row = 0; row < batch.rowCount; row++) {
-        if (this.#homes[row] !== EvidenceStore.noHome) accepted += isAccepted[row] as number;
-      }
-      this.#accepted[i] = (this.#accepted[i] as number) + accepted;
     }
-    this.evidence.add(batch, { homes: this.#homes, endMs: this.#endMs, isAccepted: this.#isAccepted });
+    const { tokens } = this.#finder.find(batch, this.#isAccepted);
+    this.#countEvidence(batch.rowCount, tokens);
+    this.evidence.add(batch, { homes: this.#homes, endMs: this.#endMs, isAccepted: this.#isAccepted, tokens });
     this.#noteIndicators(batch);
-    for (const change of this.evidence.takeChanges()) this.#judge(change);
+    this.#seeHomes(batch.rowCount);
+    for (const change of this.evidence.takeChanges()) {
+      this.sketch.note(change);
+      this.#judge(change);
+    }
     if (this.#changedHomes.size > 0) this.#settle(this.#changedHomes);
+  }
+
+  /** Counts flows of homes that are evidence for a classifier. */
+  #countEvidence(rowCount: number, tokens: readonly (Uint32Array | undefined)[]): void {
+    for (let i = 0; i < this.#classifiers.length; i++) {
+      const isAccepted = this.#isAccepted[i] as Uint8Array;
+      const shown = tokens[i];
+      let count = 0;
+      for (let row = 0; row < rowCount; row++) {
+        if (this.#homes[row] === EvidenceStore.noHome) continue;
+        if (shown === undefined ? isAccepted[row] === 1 : shown[row] !== noToken) count++;
+      }
+      this.#accepted[i] = (this.#accepted[i] as number) + count;
+    }
+  }
+
+  /** Says to the sketch whose flows these are. */
+  #seeHomes(rowCount: number): void {
+    for (let row = 0; row < rowCount; row++) {
+      const home = this.#homes[row] as number;
+      if (home !== EvidenceStore.noHome) this.sketch.see(this.evidence.homeName(home), this.#endMs[row] as number);
+    }
   }
 
   /** Steady times of the flows' ends; a clock that is far off is not believed. */
@@ -179,10 +221,16 @@ export class DetectorEngine {
   }
 
   #judge(change: EvidenceChange): void {
-    const verdict = this.book.apply(change, () => this.#evidenceOf(change));
+    const rule = this.decisions.ruleAt(change.classifier, this.toWall(change.windowEndMs));
+    const verdict = this.book.apply(change, () => this.#evidenceOf(change), rule);
     if (verdict === undefined) return;
     this.#changedHomes.add(verdict.home);
     this.#untold.push(verdict);
+  }
+
+  /** A steady time by the wall clock, which calibrations expire by. */
+  toWall(steadyMs: number): number {
+    return steadyMs + this.#parts.saveTime().offsetMs;
   }
 
   #evidenceOf(change: EvidenceChange): Evidence {
@@ -197,18 +245,20 @@ export class DetectorEngine {
     const second = this.#classifiers.find(({ stage, classifier }) =>
       stage === 2 && classifier.deviceModel === deviceModel);
     if (verdict?.evidence === undefined || second === undefined) return 'unsure';
-    const { presentScore, keepScore } = this.#parts.config.verdict;
+    const rule = this.decisions.ruleAt(second.digest, this.toWall(this.#parts.nowMs()));
     const key = { home, deviceModel, classifier: second.digest };
     const scores = [this.evidence.evidenceOf(key, verdict.evidence.windowEndMs), this.evidence.evidenceOf(key)]
       .map((evidence) => evidence?.score ?? 0);
     const score = Math.max(...scores);
-    if (score >= presentScore) return 'confirmed';
-    return score < keepScore ? 'refuted' : 'unsure';
+    if (score >= rule.presentScoreOf(undefined)) return 'confirmed';
+    // Of one that must not decide nothing follows.
+    return score < rule.keepScoreOf(undefined) && rule.keepScoreOf(undefined) < Infinity ? 'refuted' : 'unsure';
   }
 
   /** Time goes by: verdicts expire, plans fall due, homes are given up. Call it every few seconds. */
   tick(): void {
     const nowMs = this.#parts.nowMs();
+    this.#settleDays(nowMs);
     for (const verdict of this.book.expire(nowMs)) {
       this.#changedHomes.add(verdict.home);
       this.#untold.push(verdict);
@@ -220,6 +270,19 @@ export class DetectorEngine {
     // A few homes at a time: thousands at once would hold up flows, and take memory that stays taken.
     for (const home of this.#homesToPlan.splice(-homesPerTick)) this.#changedHomes.add(home);
     if (this.#changedHomes.size > 0 || this.#stateFault !== undefined) this.#settle(this.#changedHomes);
+  }
+
+  /** Counts days of homes that are over, and looks whether device models that were found still show themselves. */
+  #settleDays(nowMs: number): void {
+    this.sketch.settle(nowMs, (home, day, binOf) => {
+      for (const { state, sinceMs, classifier, p } of this.book.ofHome(home)) {
+        const floor = this.decisions.ownFloorOf(classifier);
+        const bin = binOf(classifier);
+        const isKnown = state === 'present' && p !== undefined && sinceMs <= day * 86_400_000;
+        if (isKnown && floor !== undefined && bin !== undefined) this.#drift.note(classifier, bin < nullBinOf(floor));
+      }
+    });
+    for (const { digest, isDrifted } of this.#drift.look()) this.decisions.setDrifted(digest, isDrifted);
   }
 
   /** Plans for some homes: something was done about them. */
@@ -283,9 +346,13 @@ export class DetectorEngine {
       for (const home of homes) this.#saveEvidence(home, nowMs);
       for (const home of idle) store.dropEvidence(home);
       store.saveTime(this.#parts.saveTime());
+      store.saveDriftedClassifiers(this.decisions.drifted());
+      for (const [digest, counts] of this.sketch.unsaved()) store.saveSketch(digest, counts, nowMs);
+      store.dropSketches(nowMs - config.retention.verdictsMs, this.#classifiers.map(({ digest }) => digest));
       desk.prune(this.book, nowMs);
     });
     if (isWritten) this.#overwriteRemains(nowMs);
+    if (isWritten) this.sketch.markSaved();
     if (isWritten) this.book.markSaved();
     else for (const home of homes) this.evidence.markDirty(home);
     return isWritten;
@@ -333,6 +400,7 @@ export class DetectorEngine {
     });
     this.evidence.forget(home);
     this.mapper.forget(home);
+    this.sketch.forget(home);
     this.#indicators.forget(home);
     this.#changedHomes.delete(home);
     this.book.forget(home);

@@ -6,7 +6,8 @@ import { formatExplanation, formatForgotten } from './format-explanation.ts';
 import type { HomeExplanation } from './home-desk.ts';
 
 const nothing: HomeExplanation = {
-  home: 'home-1', pseudonym: 'h-0123456789ab', isListed: true, isOptedOut: false, verdicts: [], evidence: [],
+  home: 'home-1', pseudonym: 'h-0123456789ab', isListed: true, isOptedOut: false, reasons: [],
+  unseen: [], verdicts: [], evidence: [],
   actions: [], withheld: [], audit: [],
 };
 const { verdict, ...action } = sampleAction();

@@ -1,30 +1,51 @@
 /** What is known of a home, for people: verdicts and why, what speaks for them now, what was done and what not. */
-import { formatTable, plainLine } from '#base';
+import { formatCount, formatTable, plainLine } from '#base';
 import type { ForgetReport, HomeExplanation } from './home-desk.ts';
 
 /** Rows of the audit that are shown; `--json` has more. */
 const auditShown = 20;
+/** Device models without a trace that are named. */
+const unseenShown = 10;
 
 export function formatExplanation(explanation: HomeExplanation): string {
   const { home, pseudonym, isListed, isOptedOut } = explanation;
   return [
     `Home ${plainLine(home)} (${pseudonym} in logs)${isListed ? '' : ', not named by the config'}${
       isOptedOut ? ', OPTED OUT: it is told nothing' : ''}`,
-    formatVerdicts(explanation), formatEvidence(explanation), formatActions(explanation), formatWithheld(explanation),
-    formatAudit(explanation),
+    formatReasons(explanation), formatVerdicts(explanation), formatEvidence(explanation), formatActions(explanation),
+    formatWithheld(explanation), formatAudit(explanation),
   ].filter((part) => part !== '').join('\n\n');
+}
+
+/** What to say, in sentences. */
+function formatReasons({ reasons, unseen }: HomeExplanation): string {
+  const looked = unseen.length === 0 ? [] : [`Nothing was seen of ${describeUnseen(unseen)}.`];
+  const parts = reasons.map(({ text, seen, more, advice }) => [
+    ...text.map(plainLine), ...seen.map((line) => `  - ${line}`),
+    ...(more === 0 ? [] : [`  - and ${formatCount(more)} more`]),
+    ...(advice === undefined ? [] : [`For the operator: ${plainLine(advice)}`]),
+  ].join('\n'));
+  return [...parts, ...looked].join('\n\n');
+}
+
+function describeUnseen(unseen: readonly string[]): string {
+  const shown = unseen.slice(0, unseenShown).map(plainLine).join(', ');
+  const more = unseen.length - unseenShown;
+  return more > 0 ? `${shown} and ${formatCount(more)} more that are looked for` : shown;
 }
 
 function formatVerdicts({ verdicts }: HomeExplanation): string {
   if (verdicts.length === 0) return 'No verdict: no device model was seen.';
-  return verdicts.map(({ deviceModel, state, sinceMs, firstFlowMs, supportedMs, episode, evidence }) => [
+  return verdicts.map(({ deviceModel, state, sinceMs, firstFlowMs, supportedMs, episode, evidence, p, group }) => [
     `${deviceModel}: ${state} since ${formatTime(sinceMs)}${episode > 1 ? `, for the ${episode}. time` : ''}`,
     `  first flow ${formatTime(firstFlowMs)}, last supported by the window up to ${formatTime(supportedMs)}`,
     ...(evidence === undefined ? [] : [
       `  present because of ${formatTime(evidence.windowStartMs)} to ${formatTime(evidence.windowEndMs)}: score ${
-        evidence.score} of ${evidence.tokens.length} tokens`,
+        formatScore(evidence.score)} of ${evidence.tokens.length} tokens${
+        p === undefined ? '' : `, p ${p.toPrecision(2)}`}`,
+      ...(group === undefined ? [] : [`  one of ${group.map(plainLine).join(', ')}`]),
       ...evidence.tokens.map(({ text, weight, buckets }) =>
-        `    ${plainLine(text)}  weight ${weight}, in ${buckets} ${buckets === 1 ? 'bucket' : 'buckets'}`),
+        `    ${plainLine(text)}  weight ${formatScore(weight)}, in ${buckets} ${buckets === 1 ? 'bucket' : 'buckets'}`),
     ]),
   ].join('\n')).join('\n');
 }
@@ -33,7 +54,7 @@ function formatEvidence({ evidence }: HomeExplanation): string {
   if (evidence.length === 0) return 'Nothing speaks for a device model in the latest window.';
   return 'Latest window\n' + formatTable(['device model', 'score', 'tokens', 'window ends'],
     evidence.map(({ deviceModel, score, tokens, windowEndMs }) =>
-      [deviceModel, String(score), String(tokens.length), formatTime(windowEndMs)]));
+      [deviceModel, formatScore(score), String(tokens.length), formatTime(windowEndMs)]));
 }
 
 function formatActions({ actions }: HomeExplanation): string {
@@ -61,6 +82,11 @@ function formatAudit({ audit }: HomeExplanation): string {
 export function formatForgotten({ home, released, remarks }: ForgetReport, done: 'forgotten' | 'released'): string {
   const blocks = released === 0 ? '' : `, ${released} ${released === 1 ? 'block' : 'blocks'} ended`;
   return [`${done}: ${home}${blocks}`, ...remarks].map(plainLine).join('\n');
+}
+
+/** Scores are sums of 64ths. */
+function formatScore(score: number): string {
+  return String(Math.round(score * 100) / 100);
 }
 
 /** `2026-01-02 03:04:05`, UTC. */

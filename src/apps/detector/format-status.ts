@@ -1,5 +1,6 @@
 /** The status of a detector as tables for people; `--json` prints the data itself. */
 import { formatBytes, formatCount, formatDuration, formatTable, plainLine } from '#base';
+import { formatMinute } from './describe-fault.ts';
 import { formatPlace } from './input/listen-failure.ts';
 import type { DetectorStatus, NamedCounts } from './status.ts';
 
@@ -65,19 +66,34 @@ function formatExporters({ input }: DetectorStatus): string {
 }
 
 function formatClassifiers({ classifiers: { active, refused } }: DetectorStatus): string {
-  const rows = active.map(({ deviceModel, file, classifier, stage }) =>
-    [deviceModel, file, classifier.slice(0, 12), stage === 1 ? 'decides' : 'second opinion']);
+  const rows = active.map((each) =>
+    [each.deviceModel, each.file, each.classifier.slice(0, 12), describeDecision(each)]);
+  const faults = active.filter(({ stage, fault }) => stage === 1 && fault !== null && fault !== 'not-calibrated');
+  const uncalibrated = active.filter(({ stage, fault }) => stage === 1 && fault === 'not-calibrated');
   return [
     rows.length === 0 ? 'no classifier is active' : formatTable(['device model', 'file', 'digest', ''], rows),
+    ...faults.map(({ deviceModel, fault, detail }) => `UNFIT ${plainLine(deviceModel)} (${fault}): ${detail}`),
+    ...(uncalibrated.length === 0 ? []
+      : [`not calibrated: ${formatCount(uncalibrated.length)}. ${uncalibrated[0]?.detail ?? ''}`]),
     ...refused.map(({ file, code, detail }) => `REFUSED ${plainLine(file)} (${code}): ${plainLine(detail)}`),
   ].join('\n');
 }
 
-function formatFindings({ homes, verdicts, evidence, actions }: DetectorStatus): string {
+function describeDecision({ stage, decidesBy, fault, expiresMs }: DetectorStatus['classifiers']['active'][number]):
+string {
+  const who = stage === 1 ? '' : 'second opinion: ';
+  if (decidesBy === 'nothing') return `${who}UNFIT (${fault ?? ''})`;
+  if (decidesBy === 'calibration') return `${who}calibrated until ${formatMinute(expiresMs ?? NaN)}`;
+  const how = decidesBy === 'single-flow' ? 'decides by one flow' : 'decides by distinct tokens';
+  return `${who}${how}${fault === null ? '' : ', not calibrated'}`;
+}
+
+function formatFindings({ homes, verdicts, evidence, actions, sketch }: DetectorStatus): string {
   const rows: [string, string][] = [
     ['homes', `${formatCount(homes.known)} with evidence, ${formatCount(homes.listed)} named by the config`],
     ['evidence', list(evidence, '').join('') || '-'],
     ['verdicts', list(verdicts, '').join('') || '-'],
+    ['field sketch', sketch.homeDays === 0 ? '-' : `${formatCount(sketch.homeDays)} home-days since the start`],
     ['actions', list(actions.outbox, '').join('') || '-'],
     ['withheld', list(actions.withheld, '').join('') || '-'],
   ];

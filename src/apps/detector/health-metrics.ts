@@ -103,6 +103,10 @@ export const metricDefinitions: readonly MetricDefinition[] = [
   gauge('classifiers_active', 'Classifiers in use', ({ classifiers }) => classifiers.active.length),
   gauge('classifiers_refused', 'Classifiers refused, by reason', ({ classifiers }) =>
     countBy(classifiers.refused.map(({ code }) => code), 'reason'), 'reason'),
+  gauge('classifiers_uncalibrated', 'Classifiers that do not decide by a calibration, by reason', ({ classifiers }) =>
+    countBy(classifiers.active.flatMap(({ stage, fault }) => (stage === 2 || fault === null ? [] : [fault])), 'reason'),
+  'reason'),
+  counter('sketch_home_days_total', 'Home-days counted for field sketches', ({ sketch }) => sketch.homeDays),
   gauge('evidence', 'What the evidence counts', ({ evidence }) => byName(evidence, 'what'), 'what'),
   gauge('verdicts', 'Verdicts by state', ({ verdicts }) => byName(verdicts, 'state'), 'state'),
   gauge('actions', 'Actions by state of the outbox', ({ actions }) => byName(actions.outbox, 'state'), 'state'),

@@ -10,6 +10,7 @@ import type { Evidence } from '#evidence';
 import type { Verdict } from '#verdict';
 import type { ActionDesk } from './action-desk.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
+import { describeReason, type HomeReason } from './describe-reason.ts';
 import type { DetectorEngine } from './engine.ts';
 import type { StateStore } from './state-store.ts';
 import type { SteadyClock } from './steady-clock.ts';
@@ -30,6 +31,13 @@ export type HomeExplanation = {
   /** Does the config name it? */
   readonly isListed: boolean;
   readonly isOptedOut: boolean;
+  /**
+   * What there is to say of device models, in words: of those with a verdict or evidence, and of those that nothing can
+   * be said of since their classifier is unfit.
+   */
+  readonly reasons: readonly HomeReason[];
+  /** Device models that are looked for and of which nothing was seen. */
+  readonly unseen: readonly string[];
   readonly verdicts: readonly Verdict[];
   /** Evidence of the window that ends with the home's latest flow, by classifier. */
   readonly evidence: readonly Evidence[];
@@ -78,19 +86,20 @@ export function explainHome(core: DetectorCore, asked: string): HomeExplanation 
   const home = findHome(core, asked);
   const toWall = (timeMs: number): number => steady.toWall(timeMs);
   const entry = engine.mapper.entryOf(home);
+  const verdicts = engine.book.ofHome(home).map((verdict) => ({
+    ...verdict, sinceMs: toWall(verdict.sinceMs), firstFlowMs: toWall(verdict.firstFlowMs),
+    supportedMs: toWall(verdict.supportedMs), evidence: moveEvidence(verdict.evidence, toWall),
+  }));
+  const evidence = engine.classifiers.flatMap(({ classifier, digest }) => {
+    const found = engine.evidence.evidenceOf({ home, deviceModel: classifier.deviceModel, classifier: digest });
+    const moved = moveEvidence(found, toWall);
+    return moved === undefined ? [] : [moved];
+  });
   return {
     home, pseudonym: store.pseudonyms.ofHome(home), isListed: entry !== undefined,
     isOptedOut: (entry?.optedOut ?? false) ||
       desk.outbox.optOuts().some((out) => out.home === home && out.deviceModel === undefined),
-    verdicts: engine.book.ofHome(home).map((verdict) => ({
-      ...verdict, sinceMs: toWall(verdict.sinceMs), firstFlowMs: toWall(verdict.firstFlowMs),
-      supportedMs: toWall(verdict.supportedMs), evidence: moveEvidence(verdict.evidence, toWall),
-    })),
-    evidence: engine.classifiers.flatMap(({ classifier, digest }) => {
-      const found = engine.evidence.evidenceOf({ home, deviceModel: classifier.deviceModel, classifier: digest });
-      const moved = moveEvidence(found, toWall);
-      return moved === undefined ? [] : [moved];
-    }),
+    ...describeModels(core, verdicts, evidence), verdicts, evidence,
     actions: desk.outbox.list(home).map((action) => ({
       ...action, reference: referenceOf(action.id), plannedMs: toWall(action.plannedMs), dueMs: toWall(action.dueMs),
       nextMs: toWall(action.nextMs), expiresMs: toWall(action.expiresMs),
@@ -99,6 +108,36 @@ export function explainHome(core: DetectorCore, asked: string): HomeExplanation 
     withheld: desk.withheldOf(home),
     audit: desk.outbox.audit(home, auditShown).map((row) => ({ ...row, atMs: toWall(row.atMs) })),
   };
+}
+
+/** Device models by name; of first-stage classifiers alone, since only these decide. */
+function describeModels({ config, engine, steady }: DetectorCore, verdicts: readonly Verdict[],
+  evidence: readonly Evidence[]): Pick<HomeExplanation, 'reasons' | 'unseen'> {
+  const wallMs = steady.wallMs();
+  const titles = new Map(config.deviceModels.map(({ deviceModel, title }) => [deviceModel, title]));
+  const deciding = engine.classifiers.filter(({ stage }) => stage === 1);
+  const names = new Set([...verdicts, ...deciding.map(({ classifier }) => classifier)]
+    .map(({ deviceModel }) => deviceModel));
+  const reasons: HomeReason[] = [];
+  const unseen: string[] = [];
+  for (const deviceModel of [...names].sort()) {
+    const loaded = deciding.find(({ classifier }) => classifier.deviceModel === deviceModel);
+    const verdict = verdicts.find((each) => each.deviceModel === deviceModel);
+    const latest = evidence.find(({ classifier }) => classifier === loaded?.digest);
+    const decision = loaded === undefined ? undefined : engine.decisions.decisionOf(loaded.digest, wallMs);
+    if (verdict === undefined && latest === undefined && decision?.decidesBy !== 'nothing') {
+      unseen.push(deviceModel);
+      continue;
+    }
+    reasons.push(describeReason({
+      deviceModel, verdict, latest, decision, fingerprint: loaded?.fingerprint,
+      presentScore: loaded === undefined ? undefined
+        : engine.decisions.ruleAt(loaded.digest, wallMs).presentScoreOf(undefined),
+      bucketMs: config.evidence.bucketMs,
+      nameOf: (model) => (titles.has(model) ? `${titles.get(model)} (${model})` : model),
+    }));
+  }
+  return { reasons, unseen };
 }
 
 function moveEvidence(evidence: Evidence | undefined, toWall: (timeMs: number) => number): Evidence | undefined {

@@ -7,7 +7,7 @@ import type { HealthCode } from './status.ts';
 const startMs = 1_000_000;
 const well: HealthSigns = {
   nowMs: startMs, startedMs: startMs, lastFlowMs: undefined, lostUnits: 0, hasSmallBuffer: false, activeClassifiers: 1,
-  refusedClassifiers: 0, stateFault: undefined, failingKinds: [], homesRefused: 0, clockSteps: 0,
+  refusedClassifiers: 0, unfitClassifiers: 0, stateFault: undefined, failingKinds: [], homesRefused: 0, clockSteps: 0,
 };
 const codes = (judge: HealthJudge, changed: Partial<HealthSigns> = {}): HealthCode[] =>
   judge.judge({ ...well, ...changed }).map(({ code }) => code);
@@ -20,6 +20,7 @@ test('each sign has its reason', () => {
   const cases: readonly (readonly [Partial<HealthSigns>, HealthCode])[] = [
     [{ lostUnits: 1 }, 'input-loss'], [{ hasSmallBuffer: true }, 'receive-buffer'],
     [{ activeClassifiers: 0 }, 'no-classifier'], [{ refusedClassifiers: 2 }, 'classifier-refused'],
+    [{ unfitClassifiers: 1 }, 'classifier-unfit'], [{ unfitClassifiers: 2 }, 'classifier-unfit'],
     [{ stateFault: 'the disk is full' }, 'state-unwritable'], [{ homesRefused: 3 }, 'homes-full'],
     [{ clockSteps: 1 }, 'clock-stepped'], [{ nowMs: startMs + silentAfterMs + 1 }, 'input-silent'],
     ...(['mail', 'webhook', 'syslog', 'verify', 'block'] as const).map((kind) =>

@@ -13,6 +13,8 @@ export type HealthSigns = {
   readonly hasSmallBuffer: boolean;
   readonly activeClassifiers: number;
   readonly refusedClassifiers: number;
+  /** Those in use that must not decide. */
+  readonly unfitClassifiers: number;
   readonly stateFault: string | undefined;
   readonly failingKinds: readonly ActionKind[];
   readonly homesRefused: number;
@@ -43,6 +45,9 @@ export class HealthJudge {
     add(signs.activeClassifiers === 0, 'no-classifier', 'No classifier is active: nothing can be found.');
     add(signs.refusedClassifiers > 0, 'classifier-refused',
       `${signs.refusedClassifiers} files of the classifier folders are refused: natlens detect status says why.`);
+    add(signs.unfitClassifiers > 0, 'classifier-unfit', `${signs.unfitClassifiers} ${
+      signs.unfitClassifiers === 1 ? 'classifier is' : 'classifiers are'} unfit and ${
+      signs.unfitClassifiers === 1 ? 'decides' : 'decide'} nothing: natlens detect status says why and what to do.`);
     add(signs.stateFault !== undefined, 'state-unwritable', 'The state cannot be written: what is found is kept in ' +
       'memory and acted upon later; make room on the disk.');
     for (const kind of signs.failingKinds) {

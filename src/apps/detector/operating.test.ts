@@ -173,10 +173,10 @@ test('a metrics port that is taken: one sentence, nothing left behind', async (t
 test('a state of a newer natlens is refused, and stays as it is', async (t) => {
   const { config, folder } = await stoppedWithVerdict(t);
   const store = StateStore.open(join(folder, 'state'));
-  store.db.exec('PRAGMA user_version = 2');
+  store.db.exec('PRAGMA user_version = 3');
   store.close();
   await assert.rejects(startDetector(t, config), (thrown: unknown) =>
-    thrown instanceof OperatorError && /of version 2, and this natlens knows 1/.test(thrown.message));
+    thrown instanceof OperatorError && /of version 3, and this natlens knows 2/.test(thrown.message));
   writeFileSync(join(folder, 'again'), '');
   await assert.rejects(startDetector(t, config), OperatorError, 'the control socket was given back');
 });

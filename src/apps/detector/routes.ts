@@ -5,6 +5,7 @@ import type { DetectorService } from './detector-service.ts';
 import {
   explainHome, forgetHome, orderBlock, releaseBlocks, resendAction, setOptOut, type BlockOrder,
 } from './home-desk.ts';
+import { sketchHomes } from './sketch-desk.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -40,6 +41,7 @@ export function createRoutes(find: () => DetectorService): readonly ControlRoute
   return [
     { method: 'GET', path: '/status', answer: async () => await find().status() },
     { method: 'POST', path: '/explain', answer: ({ body }) => explainHome(find(), textOf(body, 'home')) },
+    { method: 'GET', path: '/sketch', answer: () => sketchHomes(find()) },
     { method: 'POST', path: '/forget', answer: async ({ body }) => await forgetHome(find(), textOf(body, 'home')) },
     { method: 'POST', path: '/release', answer: async ({ body }) => await releaseBlocks(find(), textOf(body, 'home')) },
     {

@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describeError, EnvironmentError, OperatorError } from '#base';
 import { parseVerdict, type Verdict } from '#verdict';
+import { sketchLength, type SketchCounts } from './field-sketch.ts';
 import { Pseudonyms } from './pseudonyms.ts';
 import type { SavedTime } from './steady-clock.ts';
 
 /** Rises with every change of the tables; a newer file is refused. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 const schema = `
   CREATE TABLE IF NOT EXISTS state_meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -22,6 +23,9 @@ const schema = `
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS state_verdicts (
     home TEXT NOT NULL, deviceModel TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (home, deviceModel)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS state_sketches (
+    classifier TEXT PRIMARY KEY, counts BLOB NOT NULL, savedMs REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
 `;
 
@@ -117,6 +121,16 @@ export class StateStore {
     this.#setMeta('time', JSON.stringify(time));
   }
 
+  /** Digests of classifiers that were found to have drifted. */
+  driftedClassifiers(): readonly string[] {
+    const saved = this.#meta('drifted');
+    return typeof saved === 'string' ? saved.split(' ').filter((digest) => digest !== '') : [];
+  }
+
+  saveDriftedClassifiers(digests: readonly string[]): void {
+    this.#setMeta('drifted', digests.join(' '));
+  }
+
   /** Evidence of all homes, as `EvidenceStore.snapshot` wrote it. */
   *evidence(): Generator<{ home: string; evidence: Uint8Array }, void, void> {
     for (const row of this.db.prepare('SELECT home, evidence FROM state_homes ORDER BY home').iterate()) {
@@ -150,6 +164,29 @@ export class StateStore {
 
   dropVerdict(home: string, deviceModel: string): void {
     this.db.prepare('DELETE FROM state_verdicts WHERE home = ? AND deviceModel = ?').run(home, deviceModel);
+  }
+
+  /** What was counted for field sketches, by the digest of the classifier. No home is in it. */
+  *sketches(): Generator<[digest: string, counts: SketchCounts], void, void> {
+    for (const row of this.db.prepare('SELECT classifier, counts FROM state_sketches ORDER BY classifier').iterate()) {
+      const { classifier, counts } = row as { classifier: string; counts: Uint8Array };
+      if (counts.length === 4 * sketchLength) yield [classifier, readCounts(counts)];
+      else this.damagedRows++;
+    }
+  }
+
+  saveSketch(digest: string, counts: SketchCounts, nowMs: number): void {
+    const bytes = new Uint8Array(4 * counts.length);
+    const view = new DataView(bytes.buffer);
+    for (const [i, count] of counts.entries()) view.setUint32(4 * i, count, true);
+    this.db.prepare('INSERT OR REPLACE INTO state_sketches (classifier, counts, savedMs) VALUES (?, ?, ?)')
+      .run(digest, bytes, nowMs);
+  }
+
+  /** Drops those of classifiers that are in use no more and were last counted before a time. */
+  dropSketches(beforeMs: number, inUse: readonly string[]): void {
+    this.db.prepare('DELETE FROM state_sketches WHERE savedMs < ? AND classifier NOT IN (SELECT value FROM json_each(?))')
+      .run(beforeMs, JSON.stringify(inUse));
   }
 
   /** Erases what the detector knew of a home, in the file and in its journal. The outbox erases its own rows. */
@@ -224,6 +261,11 @@ export class StateStore {
   #setMeta(key: string, value: string | Uint8Array): void {
     this.db.prepare('INSERT OR REPLACE INTO state_meta (key, value) VALUES (?, ?)').run(key, value);
   }
+}
+
+function readCounts(bytes: Uint8Array): SketchCounts {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Uint32Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
 }
 
 function parseTime(saved: unknown): SavedTime | undefined {

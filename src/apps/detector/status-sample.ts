@@ -46,10 +46,14 @@ export const sampleStatus: DetectorStatus = {
   flows: { ofHomes: 1_090, ofNoHome: { unlisted: 10 }, placedAtArrival: 8, lastMs: 1_500 },
   homes: { known: 12, listed: 20 },
   classifiers: {
-    active: [{ file: 'camera.nlc', deviceModel: 'webcam.D_Link.DCS_933L', classifier: 'ab'.repeat(32), stage: 1 }],
+    active: [{
+      file: 'camera.nlc', deviceModel: 'webcam.D_Link.DCS_933L', classifier: 'ab'.repeat(32), stage: 1,
+      decidesBy: 'nothing', fault: 'expired', detail: 'It is out of date.', expiresMs: Date.UTC(2026, 0, 1),
+    }],
     refused: [{ file: 'old.nlc', code: 'artifact-damaged', detail: 'Its digest does not fit.' }],
   },
   evidence: { homes: 12, tokens: 340 },
+  sketch: { homeDays: 1_200, refused: 3 },
   verdicts: { present: 2, 'not yet': 9 },
   actions: { outbox: { pending: 1, done: 4 }, withheld: { 'dry-run': 3, 'opted-out': 1 } },
   clock: { steps: 1, steppedMs: -3_600_000 },

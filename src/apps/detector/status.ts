@@ -3,7 +3,8 @@
  * `natlens detect status`, and turned into metrics by `health-metrics.ts`. No home is named in it.
  */
 import type { Pseudonym } from '#base';
-import type { VerdictState } from '#verdict';
+import type { DecidesBy, UncalibratedCode, VerdictState } from '#verdict';
+import type { FieldSketchCounts } from './field-sketch.ts';
 import type { IntakeCounts } from './input/export-intake.ts';
 import type { TcpCounts } from './input/tcp-listener.ts';
 import type { ListeningSocket, UdpCounts } from './input/udp-listener.ts';
@@ -19,6 +20,8 @@ export type HealthCode =
   /** No classifier is active: nothing can be found. */
   | 'no-classifier'
   | 'classifier-refused'
+  /** A classifier is in use and must not decide: its calibration ended, rests on too little, or it drifted. */
+  | 'classifier-unfit'
   /** State cannot be written: what happens now would be lost by a restart. */
   | 'state-unwritable'
   /** Actions fail again and again, by kind. */
@@ -78,10 +81,19 @@ export type DetectorStatus = {
   readonly classifiers: {
     readonly active: readonly {
       readonly file: string; readonly deviceModel: string; readonly classifier: string; readonly stage: 1 | 2;
+      /** What decides on its windows; `nothing`: it is unfit. */
+      readonly decidesBy: DecidesBy;
+      /** Why its verdicts do not keep to the stated rate, and what to do; null: they do, or nobody asks for it. */
+      readonly fault: UncalibratedCode | null;
+      readonly detail: string | null;
+      /** End of its calibration, on the wall clock; null: it carries none. */
+      readonly expiresMs: number | null;
     }[];
     readonly refused: readonly { readonly file: string; readonly code: string; readonly detail: string }[];
   };
   readonly evidence: NamedCounts;
+  /** Home-days counted for field sketches since the start, and what found no room. */
+  readonly sketch: FieldSketchCounts;
   readonly verdicts: Readonly<Record<VerdictState, number>>;
   readonly actions: {
     /** By state of the outbox. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Evidence, EvidenceChange } from '#evidence';
-import { verdictDefaults } from '#verdict';
+import { verdictDefaults, type DecisionRule } from '#verdict';
 import { VerdictBook } from './verdict-book.ts';
 
 const bucketMs = 60_000;
@@ -10,11 +10,15 @@ const model = 'webcam.Test.One';
 
 const changeOf = (home: string, window: number, score: number, deviceModel = model): EvidenceChange => ({
   home, deviceModel, classifier: 'ab'.repeat(32), windowEndMs: window * bucketMs, score,
-  firstFlowMs: window * bucketMs - bucketMs, flowMs: window * bucketMs - 1,
+  firstFlowMs: window * bucketMs - bucketMs, flowsADay: undefined, flowMs: window * bucketMs - 1,
 });
 const evidenceOf = ({ home, deviceModel, classifier, windowEndMs, score }: EvidenceChange): Evidence => ({
   home, deviceModel, classifier, windowStartMs: windowEndMs - 3_600_000, windowEndMs, score, tokens: [],
 });
+
+const rule: DecisionRule = {
+  presentScoreOf: () => 3, keepScoreOf: () => 1, pValueOf: () => undefined, group: [],
+};
 
 function newBook(): { book: VerdictBook; apply: (change: EvidenceChange) => string | undefined; asked: number } {
   const seen = {
@@ -22,7 +26,7 @@ function newBook(): { book: VerdictBook; apply: (change: EvidenceChange) => stri
     apply: (change: EvidenceChange) => seen.book.apply(change, () => {
       seen.asked++;
       return evidenceOf(change);
-    })?.state,
+    }, rule)?.state,
   };
   return seen;
 }
@@ -101,5 +105,5 @@ test('what an earlier run left is taken over, and needs no writing', () => {
   restored.restore(book.all());
   assert.deepEqual([...restored.all()], [...book.all()]);
   assert.deepEqual(restored.unsaved(), []);
-  assert.equal(restored.apply(changeOf('a', 102, 3), () => assert.fail('it is present already')), undefined);
+  assert.equal(restored.apply(changeOf('a', 102, 3), () => assert.fail('it is present already'), rule), undefined);
 });

@@ -2,7 +2,9 @@
  * The verdicts of a detector in memory, with what of them is not yet on disk. Decides by `judge` and `expire` alone.
  */
 import type { Evidence, EvidenceChange } from '#evidence';
-import { expire, judge, type Verdict, type VerdictOptions, type VerdictState } from '#verdict';
+import {
+  expire, judge, type DecisionRule, type Verdict, type VerdictOptions, type VerdictState,
+} from '#verdict';
 
 /** A verdict that came, changed or went. */
 export type VerdictWrite = {
@@ -54,11 +56,12 @@ export class VerdictBook {
    * Judges a window whose evidence grew.
    *
    * @param evidence  of that window; asked for only when the verdict becomes `present`
+   * @param rule      of the classifier, for windows of that time
    * @returns the new verdict if its state changed
    */
-  apply(change: EvidenceChange, evidence: () => Evidence): Verdict | undefined {
+  apply(change: EvidenceChange, evidence: () => Evidence, rule: DecisionRule): Verdict | undefined {
     const previous = this.find(change.home, change.deviceModel);
-    const verdict = judge(previous, change, this.#options, evidence);
+    const verdict = judge(previous, change, this.#options, evidence, rule);
     if (verdict === undefined) return undefined;
     this.#change(verdict);
     return verdict.state === (previous?.state ?? 'not yet') ? undefined : verdict;

@@ -5,6 +5,7 @@
 import { l7Sources } from '#flow';
 import type { FlowNeeds } from '#feature';
 import { unfitCodes, type Classifier, type Fitness, type Provenance } from '#score';
+import { isCount, isDeviceModel, isFields, isText } from './checked-fields.ts';
 
 export type Manifest = {
   readonly deviceModel: string;
@@ -56,19 +57,6 @@ export function parseManifest(text: string): Manifest | string {
   return formatManifest(manifest) === text ? manifest : 'The manifest is not written as natlens writes it.';
 }
 
-/** Characters of a device model's name. */
-export const deviceModelLengthMax = 255;
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-/** Texts come to a terminal: no control characters, nor those that turn the direction of writing. */
-const isText = (value: unknown): value is string =>
-  typeof value === 'string' && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value);
-const isDeviceModel = (value: unknown): value is string =>
-  isText(value) && value !== '' && value.length <= deviceModelLengthMax && !/\s/u.test(value);
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isVersioned = (value: unknown): value is { name: string; version: number } =>
   isFields(value) && isText(value.name) && isCount(value.version);
 

@@ -5,23 +5,21 @@
 import { createHash } from 'node:crypto';
 import { limits, TrustError, type TrustErrorCode } from '#base';
 import { describeUnsoundEncoder, findCatalog, layoutOf, type FittedEncoder } from '#feature';
-import { algorithms, percentileMax, type Classifier, type Thresholds } from '#score';
+import { algorithms, percentileMax, readBoostedTrees, type Classifier, type Thresholds } from '#score';
+import { readCalibration } from './calibration-bytes.ts';
 import { readEncoder } from './encoder-bytes.ts';
+import { readFingerprint } from './fingerprint-bytes.ts';
 import {
-  artifactFormatVersion, artifactMagic, digestedFrom, headerBytes, headerFields, placeSections, sectionAlignment,
+  alignSection, artifactFormatVersion, artifactMagic, digestedFrom, headerBytes, headerFields, mapSections,
+  placeSections, sectionAlignment, sectionNames, type SectionName, type SectionSizes,
 } from './layout.ts';
 import { parseManifest, type Manifest } from './manifest.ts';
+import { describeMisfit, type ShippedClassifier } from './shipped-classifier.ts';
 
-/** Sizes of an artifact's parts, in bytes. */
-export type ArtifactSizes = {
-  readonly total: number;
-  readonly manifest: number;
-  readonly encoder: number;
-  readonly detector: number;
-};
+/** Sizes of an artifact's parts, in bytes; of those that it does not have 0. */
+export type ArtifactSizes = SectionSizes & { readonly total: number };
 
-export type Artifact = {
-  readonly classifier: Classifier;
+export type Artifact = ShippedClassifier & {
   readonly manifest: Manifest;
   readonly sizes: ArtifactSizes;
   /** SHA-256 of the content, hexadecimal, as the header has it. */
@@ -42,14 +40,30 @@ export function readArtifact(given: Uint8Array): Artifact {
   const { sections, sizes, digest } = checkHeader(bytes);
   const manifest = readManifest(sections.manifest);
   const classifier = buildClassifier(manifest, readThresholds(bytes), sections);
-  return { classifier, manifest, sizes, digest };
+  const { deviceModel, detector: { layout } } = classifier;
+  const shipped = {
+    classifier,
+    fingerprint: readPart(sections.fingerprint, readFingerprint),
+    secondStage: readPart(sections.secondStage, (part) => readBoostedTrees(part, layout)),
+    calibration: readPart(sections.calibration, (part) => readCalibration(part, deviceModel)),
+  };
+  const misfit = describeMisfit(shipped);
+  if (misfit !== undefined) refuse('artifact-unsound', misfit);
+  return { ...shipped, manifest, sizes, digest };
+}
+
+/** A section of no bytes is a part that the artifact does not have. */
+function readPart<Part>(section: Uint8Array, read: (bytes: Uint8Array) => Part | string): Part | undefined {
+  if (section.length === 0) return undefined;
+  const part = read(section);
+  return typeof part === 'string' ? refuse('artifact-unsound', part) : part;
 }
 
 function refuse(code: TrustErrorCode, sentence: string): never {
   throw new TrustError(code, sentence);
 }
 
-type Sections = { readonly manifest: Uint8Array; readonly encoder: Uint8Array; readonly detector: Uint8Array };
+type Sections = { readonly [Name in SectionName]: Uint8Array };
 
 function checkHeader(bytes: Uint8Array): { sections: Sections; sizes: ArtifactSizes; digest: string } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -78,34 +92,23 @@ function checkHeader(bytes: Uint8Array): { sections: Sections; sizes: ArtifactSi
   if (!digest.equals(bytes.subarray(offset, offset + digestBytes))) {
     refuse('artifact-damaged', 'The digest of the artifact does not fit its content: it was damaged or changed.');
   }
-  const sizes = {
-    total, manifest: u32(headerFields.manifestBytes), encoder: u32(headerFields.encoderBytes),
-    detector: u32(headerFields.detectorBytes),
-  };
-  if (u32(headerFields.reserved) !== 0) refuse('artifact-unsound', 'Reserved bytes of the header are not zero.');
+  const sizes = { total, ...mapSections((name) => u32(headerFields[`${name}Bytes`])) };
   return { sections: cutSections(bytes, sizes), sizes, digest: digest.toString('hex') };
 }
 
 function cutSections(bytes: Uint8Array, sizes: ArtifactSizes): Sections {
-  const { manifestAt, encoderAt, detectorAt, endAt } = placeSections(sizes);
+  const { offsets, endAt } = placeSections(sizes);
   if (endAt !== sizes.total) refuse('artifact-unsound', 'The sections do not add up to the size of the artifact.');
   if (sizes.manifest > limits.manifestBytesMax) {
     refuse('artifact-unsound', `The manifest has ${sizes.manifest} bytes; ${limits.manifestBytesMax} are the most.`);
   }
-  const gaps = [
-    [manifestAt + sizes.manifest, encoderAt], [encoderAt + sizes.encoder, detectorAt],
-    [detectorAt + sizes.detector, endAt],
-  ] as const;
-  for (const [from, to] of gaps) {
-    if (bytes.subarray(from, to).some((byte) => byte !== 0)) {
+  for (const name of sectionNames) {
+    const end = offsets[name] + sizes[name];
+    if (bytes.subarray(end, alignSection(end)).some((byte) => byte !== 0)) {
       refuse('artifact-unsound', 'Bytes between the sections are not zero.');
     }
   }
-  return {
-    manifest: bytes.subarray(manifestAt, manifestAt + sizes.manifest),
-    encoder: bytes.subarray(encoderAt, encoderAt + sizes.encoder),
-    detector: bytes.subarray(detectorAt, detectorAt + sizes.detector),
-  };
+  return mapSections((name) => bytes.subarray(offsets[name], offsets[name] + sizes[name]));
 }
 
 function readManifest(bytes: Uint8Array): Manifest {

@@ -95,13 +95,21 @@ export class TrainingFlows {
     this.#rowCount += rows.length;
   }
 
-  #chooseRows({ columns, dictionaries, rowCount }: FlowBatch): number[] {
+  /** Is a row one of the device model's? */
+  takes({ columns, dictionaries }: FlowBatch, row: number): boolean {
+    return this.#deviceModel === undefined ||
+      dictionaries.device_model.decode(columns.device_model[row] as number) === this.#deviceModel;
+  }
+
+  #chooseRows(batch: FlowBatch): number[] {
     const rows: number[] = [];
-    const names = dictionaries.device_model;
+    const { columns, dictionaries, rowCount } = batch;
     for (let row = 0; row < rowCount; row++) {
       const code = columns.device_model[row] as number;
-      if (this.#deviceModel === undefined || names.decode(code) === this.#deviceModel) rows.push(row);
-      else if (code !== 0 && this.#others.size < namedModelsMax) this.#others.add(names.decode(code));
+      if (this.takes(batch, row)) rows.push(row);
+      else if (code !== 0 && this.#others.size < namedModelsMax) {
+        this.#others.add(dictionaries.device_model.decode(code));
+      }
     }
     return rows;
   }

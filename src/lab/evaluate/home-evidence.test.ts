@@ -5,8 +5,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { EvidenceStore, type EvidenceClassifier, type EvidenceCounts } from '#evidence';
-import { expire, judge, noVerdict, type Verdict, type VerdictOptions, verdictDefaults } from '#verdict';
+import type { EvidenceClassifier } from '#evidence';
+import { noVerdict, type VerdictOptions, verdictDefaults } from '#verdict';
+import {
+  defineOutcome, EvidenceStream, type EvidenceWorld, type Outcome, type Pace,
+} from '../../../test/support/evidence-stream.ts';
 import { arbitraryHomeFlow, arriveLate, flowOf, rowsOf, type HomeFlow } from '../../../test/support/home-flows.ts';
 import { HomeFlows } from './home-evidence.ts';
 
@@ -15,105 +18,20 @@ const classifiers: readonly EvidenceClassifier[] = [
   { deviceModel: 'plug.Test.Two', classifier: 'c0', stage: 1 },
   { deviceModel: 'hub.Test.Three', classifier: 'c1', stage: 1 },
 ];
-/** Two of one device model, in the other order than their digests. */
-const siblings: readonly EvidenceClassifier[] = [
-  ...classifiers.slice(0, 2), { deviceModel: 'webcam.Test.One', classifier: 'c1', stage: 1 },
-];
 const bucketMs = 1_000;
 const evidence = { windowMs: 5_000, bucketMs, latenessMs: 3_000 };
 const homeCount = 3;
-const nameOf = (home: number): string => `home-${home}`;
 
-type Outcome = {
-  /** Texts of verdicts and windows, as JSON. */
-  readonly found: string[];
-  readonly counts: Pick<EvidenceCounts, 'flows' | 'lateFlows' | 'accepted'>;
+const world: EvidenceWorld = { classifiers, evidence, homeCount };
+/** Two of one device model, in the other order than their digests. */
+const siblings: EvidenceWorld = {
+  ...world,
+  classifiers: [...classifiers.slice(0, 2), { deviceModel: 'webcam.Test.One', classifier: 'c1', stage: 1 }],
 };
-
-const ends = (flows: readonly HomeFlow[]): number[] =>
-  [...new Set(flows.map(({ endMs }) => (Math.floor(endMs / bucketMs) + 1) * bucketMs))];
-
-/** What a detector finds out. @param lookEvery  batches between two looks at changes, and at the time */
-function stream(flows: readonly HomeFlow[], verdict: VerdictOptions, sizes: readonly number[], lookEvery: number,
-  used = classifiers): Outcome {
-  const store = new EvidenceStore(evidence);
-  store.setClassifiers(used);
-  const verdicts = new Map<string, Verdict>();
-  const latest = new Map<string, number>();
-  const look = (): void => {
-    for (const change of store.takeChanges()) {
-      const key = `${change.home} ${change.deviceModel}`;
-      const next = judge(verdicts.get(key), change, verdict, () => {
-        const found = store.evidenceOf(change, change.windowEndMs);
-        assert.ok(found !== undefined);
-        return found;
-      });
-      if (next !== undefined) verdicts.set(key, next);
-    }
-    for (const [key, found] of verdicts) {
-      const next = expire(found, latest.get(found.home) ?? 0, verdict);
-      if (next !== undefined) verdicts.set(key, next);
-    }
-  };
-  for (let first = 0, i = 0; first < flows.length; i++) {
-    const end = first + (sizes[i % sizes.length] as number);
-    const piece = flows.slice(first, end);
-    for (const { home, endMs } of piece) {
-      latest.set(nameOf(home), Math.max(latest.get(nameOf(home)) ?? 0, endMs));
-    }
-    const { batch, rows } = rowsOf(piece, used.length, (home) => store.internHome(nameOf(home)));
-    store.add(batch, rows);
-    if (i % lookEvery === 0) look();
-    first = end;
-  }
-  look();
-  const found: string[] = [];
-  for (let home = 0; home < homeCount; home++) {
-    const ofHome = flows.filter((flow) => flow.home === home);
-    for (const deviceModel of new Set(used.map((classifier) => classifier.deviceModel))) {
-      found.push(JSON.stringify(verdicts.get(`${nameOf(home)} ${deviceModel}`)));
-    }
-    for (const classifier of used) {
-      for (const end of windowsOf(ofHome)) {
-        found.push(JSON.stringify(store.evidenceOf({ home: nameOf(home), ...classifier }, end)));
-      }
-      found.push(JSON.stringify(store.evidenceOf({ home: nameOf(home), ...classifier })));
-    }
-  }
-  const { flows: flowCount, lateFlows, accepted } = store.counts();
-  return { found, counts: { flows: flowCount, lateFlows, accepted } };
-}
-
-/** Ends of windows that a late flow could still change. */
-function windowsOf(flows: readonly HomeFlow[]): number[] {
-  const last = Math.max(...ends(flows), 0);
-  return ends(flows).filter((end) => end >= last - evidence.latenessMs).sort((a, b) => a - b);
-}
-
-/** What the definitions say. */
-function define(flows: readonly HomeFlow[], verdict: VerdictOptions, used = classifiers): Outcome {
-  const found: string[] = [];
-  const counts = { flows: 0, lateFlows: 0, accepted: 0 };
-  for (let home = 0; home < homeCount; home++) {
-    const ofHome = flows.filter((flow) => flow.home === home);
-    const reference = new HomeFlows(used, { home: nameOf(home), evidence, verdict });
-    const { batch, rows } = rowsOf(flows, used.length);
-    reference.add(batch, (row) => rows.homes[row] === home, rows.isAccepted);
-    for (const { verdict: last } of reference.verdicts()) {
-      // A detector keeps nothing of what was never there.
-      found.push(JSON.stringify(last.episode === 0 ? undefined : last));
-    }
-    for (const i of used.keys()) {
-      for (const end of windowsOf(ofHome)) found.push(JSON.stringify(reference.evidenceOf(i, end)));
-      found.push(JSON.stringify(reference.evidenceOf(i)));
-    }
-    const own = reference.counts();
-    counts.flows += own.flows;
-    counts.lateFlows += own.lateFlows;
-    counts.accepted += own.accepted.reduce((sum, count) => sum + count, 0);
-  }
-  return { found, counts };
-}
+const define = (flows: readonly HomeFlow[], options: VerdictOptions, used = world): ReturnType<typeof defineOutcome> =>
+  defineOutcome(used, options, flows);
+const stream = (flows: readonly HomeFlow[], options: VerdictOptions, pace: Pace, used = world): Outcome =>
+  new EvidenceStream(used, options).run(flows, pace);
 
 const arbitraryFlows = fc.array(arbitraryHomeFlow({ homes: homeCount, classifiers: 3, bucketMs, buckets: 40 }),
   { maxLength: 80, size: 'max' });
@@ -136,7 +54,7 @@ test('whatever the order within the lateness, and whatever the batches: the evid
       const inOrder = [...flows].sort((a, b) => a.endMs - b.endMs);
       const expected = define(inOrder, options);
       const shuffled = arriveLate(inOrder, delays, evidence.latenessMs);
-      assert.deepEqual(stream(shuffled, options, sizes, lookEvery), expected);
+      assert.deepEqual(stream(shuffled, options, { sizes, lookEvery }), expected);
       presentCount += expected.found.filter((text) => text?.includes('"present"')).length;
       assert.equal(expected.counts.lateFlows, 0);
     }), { numRuns: 400 });
@@ -147,7 +65,7 @@ test('two classifiers of one device model, flows in order: the same in both', ()
   fc.assert(fc.property(arbitraryFlows, arbitrarySizes, arbitraryLook, arbitraryOptions,
     (flows, sizes, lookEvery, options) => {
       const inOrder = [...flows].sort((a, b) => a.endMs - b.endMs);
-      assert.deepEqual(stream(inOrder, options, sizes, lookEvery, siblings), define(inOrder, options, siblings));
+      assert.deepEqual(stream(inOrder, options, { sizes, lookEvery }, siblings), define(inOrder, options, siblings));
     }), { numRuns: 200 });
 });
 
@@ -156,7 +74,7 @@ test('flows that come too late are missing in both, and counted the same', () =>
     (flows, delays, sizes, lookEvery, options) => {
       const late = arriveLate([...flows].sort((a, b) => a.endMs - b.endMs), delays, 4 * evidence.latenessMs);
       const expected = define(late, options);
-      assert.deepEqual(stream(late, options, sizes, lookEvery), expected);
+      assert.deepEqual(stream(late, options, { sizes, lookEvery }), expected);
       lateCount += expected.counts.lateFlows;
     }), { numRuns: 300 });
   assert.ok(lateCount > 1_000, `${lateCount} late flows`);
@@ -175,7 +93,8 @@ test('verdicts expire and come back as new episodes, the same in both', () => {
       return burst.map((flow) => ({ ...flow, endMs: 1_000_000_000 + flow.endMs % 8_000 + offsetMs }));
     }).sort((a, b) => a.endMs - b.endMs);
     const expected = define(flows, options);
-    assert.deepEqual(stream(arriveLate(flows, delays, evidence.latenessMs), options, sizes, lookEvery), expected);
+    const late = arriveLate(flows, delays, evidence.latenessMs);
+    assert.deepEqual(stream(late, options, { sizes, lookEvery }), expected);
     episodeCount += expected.found.filter((text) => text?.includes('"episode":2')).length;
   }), { numRuns: 200 });
   assert.ok(episodeCount > 30, `${episodeCount} second episodes`);

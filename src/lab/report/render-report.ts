@@ -3,11 +3,12 @@
  * own content policy forbids that anything ever is. The same data give the same bytes.
  */
 import type { ExperimentReport } from '../evaluate/results.ts';
-import { composeSheet, type Figure } from './draw-panel.ts';
+import type { Figure } from './draw-panel.ts';
 import { drawAreas, drawComparison, drawPercentiles, drawRocCurves } from './figures-of-curves.ts';
 import { drawConfusion, drawScores, drawTimelines } from './figures-of-flows.ts';
 import { countOf, escapeText, formatCount, formatShare } from './markup.ts';
 import { renderHead } from './page-head.ts';
+import { formatFigures } from './place-figures.ts';
 import { groupBy, isPaperMethod, meanAndDeviation, summarizeContenders, type Contender } from './summarize-results.ts';
 import { formatConfuserTable, formatDatasetTable, formatModelTable, formatSummaryTable } from './tables.ts';
 
@@ -134,31 +135,4 @@ function sayOrigin({ dataset, results }: ExperimentReport): string {
   const seeds = new Set(results.map(({ seed }) => seed)).size;
   return `${dataset.isSimulated ? 'Simulated data. ' : ''}${dataset.name}: ${countOf(dataset.devices, 'device')}, ` +
     `${countOf(dataset.flows, 'flow')}, ${countOf(seeds, 'seed')}.`;
-}
-
-function formatFigures(figures: readonly (Figure | undefined)[], origin: string): string {
-  const drawn = figures.filter((figure) => figure !== undefined && figure.panels.length > 0);
-  return drawn.length === 0 ? '<p>Not in the results of this experiment.</p>'
-    : drawn.map((figure) => formatFigure(figure as Figure, origin)).join('\n');
-}
-
-function formatFigure(figure: Figure, origin: string): string {
-  const { id, title, caption, legend, panels } = figure;
-  const isWide = panels.length === 1 && (panels[0]?.width ?? 0) > 358;
-  const name = escapeText(title);
-  const drawing = panels.map(({ svg }) => inPage(svg)).join('\n');
-  const box = isWide ? `<div class="scroll wide" role="region" tabindex="0" aria-label="${name}">${drawing}</div>`
-    : `<div class="panels">\n${drawing}\n</div>`;
-  const file = Buffer.from(composeSheet(figure, origin)).toString('base64');
-  return `<figure id="${id}"${panels.length === 1 ? ' class="single"' : ''}>
-<figcaption><strong>${name}</strong> ${caption}</figcaption>
-${legend === undefined ? '' : `<div class="legend">${inPage(legend.svg)}</div>`}
-${box}
-<p class="save"><a download="${id}.svg" href="data:image/svg+xml;base64,${file}">Save this figure as SVG</a></p>
-</figure>`;
-}
-
-/** Inside HTML the namespace goes without saying. */
-function inPage(svg: string): string {
-  return svg.replace(' xmlns="http://www.w3.org/2000/svg"', '');
 }

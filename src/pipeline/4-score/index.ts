@@ -6,3 +6,5 @@ export * from './scorer.ts';
 export * from './isolation-forest/forest.ts';
 export * from './isolation-forest/score-forest.ts';
 export * from './second-stage/boosted-trees.ts';
+export { writeBoostedTrees, readBoostedTrees } from './second-stage/boosted-bytes.ts';
+export { logOddsOf, predictBoostedTrees } from './second-stage/predict-boosted-trees.ts';

@@ -1,36 +1,50 @@
 /** What the tokens of one entry come to in a window of buckets. */
+import { assertInvariant, limits } from '#base';
 import { countRingBits, oldestRingBit } from './bucket-ring.ts';
 import { chainEnd, type EvidenceTable } from './evidence-table.ts';
 import type { EvidenceToken } from './evidence.ts';
+import type { Fingerprint, FingerprintToken } from './fingerprint.ts';
 import { formatToken, tokenWeight } from './token.ts';
 
 /** A window by its last bucket and its length. */
 export type BucketWindow = { readonly end: number; readonly buckets: number };
 
-/** Score and first bucket of a window; undefined when no accepted flow ended in its last bucket. */
+/** [token] weights. @throws InvariantError  they cannot be summed up exactly in any order, or there are too many */
+export function weightsOf({ tokens }: Fingerprint): Float64Array {
+  assertInvariant(tokens.length <= limits.fingerprintTokensMax, `a fingerprint of ${tokens.length} tokens`);
+  assertInvariant(tokens.every(({ weight }) => weight > 0 && Number.isInteger(64 * weight)),
+    'a token weighs what no sum holds exactly');
+  return Float64Array.from(tokens, ({ weight }) => weight);
+}
+
+/**
+ * Score and first bucket of a window; undefined when no flow that says something ended in its last bucket.
+ *
+ * @param weights  [token of the fingerprint]; undefined: there is none, and tokens weigh the same
+ */
 export function measureWindow(
-  table: EvidenceTable, entry: number, { end, buckets }: BucketWindow,
+  table: EvidenceTable, entry: number, { end, buckets }: BucketWindow, weights: Float64Array | undefined,
 ): { score: number; firstBucket: number } | undefined {
   const { words, ringBits } = table;
   const head = table.head[entry] as number;
   const from = head - end;
-  let tokenCount = 0;
+  let score = 0;
   let oldest = -1;
   let isOccupied = false;
   for (let token = table.firstToken[entry] as number; token !== chainEnd; token = table.nextToken(token)) {
     const ring = table.ringOf(token);
     const bit = oldestRingBit(words, ring, ringBits, from, from + buckets);
     if (bit < 0) continue;
-    tokenCount++;
+    score += weights === undefined ? tokenWeight : weights[words[table.keyOf(token)] as number] as number;
     oldest = Math.max(oldest, bit);
     isOccupied ||= countRingBits(words, ring, ringBits, from, from + 1) > 0;
   }
-  return isOccupied ? { score: tokenCount * tokenWeight, firstBucket: head - oldest } : undefined;
+  return isOccupied ? { score, firstBucket: head - oldest } : undefined;
 }
 
 /** The tokens of a window, ascending by text. */
 export function listTokens(
-  table: EvidenceTable, entry: number, { end, buckets }: BucketWindow,
+  table: EvidenceTable, entry: number, { end, buckets }: BucketWindow, fingerprint: Fingerprint | undefined,
 ): readonly EvidenceToken[] {
   const { words, ringBits } = table;
   const from = (table.head[entry] as number) - end;
@@ -38,7 +52,10 @@ export function listTokens(
   for (let token = table.firstToken[entry] as number; token !== chainEnd; token = table.nextToken(token)) {
     const seen = countRingBits(words, table.ringOf(token), ringBits, from, from + buckets);
     if (seen === 0) continue;
-    tokens.push(Object.freeze({ text: formatToken(words, table.keyOf(token)), weight: tokenWeight, buckets: seen }));
+    const key = table.keyOf(token);
+    const { text, weight } = fingerprint === undefined ? { text: formatToken(words, key), weight: tokenWeight }
+      : fingerprint.tokens[words[key] as number] as FingerprintToken;
+    tokens.push(Object.freeze({ text, weight, buckets: seen }));
   }
   return Object.freeze(tokens.sort((a, b) => (a.text < b.text ? -1 : 1)));
 }

@@ -122,8 +122,9 @@ function refusal(bytes: Uint8Array, more: object = {}): string {
 test('what is cut, damaged, of another version or of other options is refused', () => {
   assert.equal(refusal(sample), '');
   assert.match(refusal(new Uint8Array()), /ends within its header/);
-  assert.match(refusal(new Uint8Array(44)), /no evidence/);
-  assert.match(refusal(Uint8Array.from(sample, (byte, i) => (i === 4 ? 2 : byte))), /version 2/);
+  assert.match(refusal(new Uint8Array(52)), /no evidence/);
+  assert.match(refusal(Uint8Array.from(sample, (byte, i) => (i === 4 ? 1 : byte))), /version 1/);
+  assert.match(refusal(withDigest(sample.slice(0, 60))), /ends within its header/);
   assert.match(refusal(Uint8Array.from(sample, (byte, i) => (i === 100 ? byte ^ 1 : byte))), /damaged/);
   assert.match(refusal(withDigest(sample.slice(0, -4))), /ends within an entry/);
   assert.match(refusal(withDigest(Uint8Array.of(...sample, 0, 0))), /hold all of it/);
@@ -153,7 +154,8 @@ test('what no flow makes is refused though its digest fits', () => {
   const bytesOf = (tokens: readonly (readonly number[])[], more: object = {}, copies = 1, latestBucket = 5) => {
     const entry = { deviceModel: 'webcam.Test.One', classifier: 'c1',
       tokens: tokens.map((words) => Uint32Array.from(words)), ...more };
-    return writeEvidence({ latestBucket, entries: Array.from({ length: copies }, () => entry) }, whole);
+    const days = { firstDay: 0, counts: [1, 0, 0] };
+    return writeEvidence({ latestBucket, days, entries: Array.from({ length: copies }, () => entry) }, whole);
   };
   assert.equal(refusal(bytesOf([soundToken])), '');
   for (const [what, tokens, sentence] of unsound) assert.match(refusal(bytesOf(tokens)), sentence, what);

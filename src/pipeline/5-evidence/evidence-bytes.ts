@@ -4,7 +4,8 @@
  *
  *   0  "NLEV"   4  u16 version   6  u16 zero   8  the first 8 bytes of SHA-256 over all from byte 16 on
  *   16 f64 bucketMs   24 u32 buckets of a window   28 u32 buckets of lateness   32 f64 latest bucket (-Infinity: none)
- *   40 u32 entries, then each entry:
+ *   40 u32 entries   44 f64 day of the first flow (Infinity: none)   52 f64 flows of the latest day, of the one before
+ *      it, and so on (`home-days.ts`), then each entry:
  *      u16 bytes of the device model   u16 bytes of the classifier's digest   u32 tokens   both texts in UTF-8
  *      each token: its key (`token.ts`), its ring from the latest bucket on (`bucket-ring.ts`), all u32
  */
@@ -12,11 +13,13 @@ import { createHash } from 'node:crypto';
 import { limits } from '#base';
 import { ringWordsOf } from './bucket-ring.ts';
 import type { EvidenceOptions } from './evidence.ts';
-import { isToken, tokenWords } from './token.ts';
+import { dayMs, keptDaysOf, type KeptDays } from './home-days.ts';
+import { isLearnedToken, isToken, tokenWords } from './token.ts';
 
 /** What is kept of one home. */
 export type EvidenceParts = {
   readonly latestBucket: number;
+  readonly days: KeptDays;
   readonly entries: readonly {
     readonly deviceModel: string;
     readonly classifier: string;
@@ -26,10 +29,11 @@ export type EvidenceParts = {
 };
 
 const magic = 0x5645_4c4e;
-const version = 1;
+const version = 2;
 const digestBytes = 8;
 const digestedFrom = 16;
-const headerBytes = 44;
+const firstDayAt = 44;
+const dayCountsAt = 52;
 const entryHeaderBytes = 8;
 
 function digestOf(bytes: Uint8Array): Uint8Array {
@@ -40,8 +44,18 @@ function ringBitsOf({ windowMs, latenessMs, bucketMs }: EvidenceOptions): number
   return (windowMs + latenessMs) / bucketMs;
 }
 
+function dayCountOf({ bucketMs, latenessMs }: EvidenceOptions): number {
+  return keptDaysOf({ bucketMs, latenessBuckets: latenessMs / bucketMs });
+}
+
+/** Where the first entry begins. */
+function headerBytesOf(options: EvidenceOptions): number {
+  return dayCountsAt + 8 * dayCountOf(options);
+}
+
 /** The bytes of a home's evidence. */
-export function writeEvidence({ latestBucket, entries }: EvidenceParts, options: EvidenceOptions): Uint8Array {
+export function writeEvidence({ latestBucket, days, entries }: EvidenceParts, options: EvidenceOptions): Uint8Array {
+  const headerBytes = headerBytesOf(options);
   const encoded = entries.map(({ deviceModel, classifier, tokens }) => ({
     texts: [Buffer.from(deviceModel), Buffer.from(classifier)] as const, tokens: [...tokens].sort(compareKeys),
   })).sort((a, b) => compareTexts(a.texts, b.texts));
@@ -57,6 +71,8 @@ export function writeEvidence({ latestBucket, entries }: EvidenceParts, options:
   view.setUint32(28, options.latenessMs / options.bucketMs, true);
   view.setFloat64(32, latestBucket, true);
   view.setUint32(40, encoded.length, true);
+  view.setFloat64(firstDayAt, days.firstDay, true);
+  for (const [i, count] of days.counts.entries()) view.setFloat64(dayCountsAt + 8 * i, count, true);
   let at = headerBytes;
   for (const { texts, tokens } of encoded) {
     view.setUint16(at, texts[0].length, true);
@@ -84,7 +100,7 @@ export function writeEvidence({ latestBucket, entries }: EvidenceParts, options:
  * @returns one sentence when they are none, damaged, made with other options, or what `writeEvidence` never makes
  */
 export function readEvidence(bytes: Uint8Array, options: EvidenceOptions): EvidenceParts | string {
-  if (bytes.length < headerBytes) return `Evidence of ${bytes.length} bytes ends within its header.`;
+  if (bytes.length < dayCountsAt) return `Evidence of ${bytes.length} bytes ends within its header.`;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0, true) !== magic) return 'These bytes are no evidence.';
   if (view.getUint16(4, true) !== version || view.getUint16(6, true) !== 0) {
@@ -104,6 +120,9 @@ export function readEvidence(bytes: Uint8Array, options: EvidenceOptions): Evide
   if (entryCount > limits.detectorClassifiersMax || (entryCount > 0 && latestBucket === -Infinity)) {
     return `The evidence claims ${entryCount} classifiers.`;
   }
+  if (bytes.length < headerBytesOf(options)) return `Evidence of ${bytes.length} bytes ends within its header.`;
+  const days = readDays(view, latestBucket, options);
+  if (typeof days === 'string') return days;
   const reader = new EntryReader(bytes, view, options);
   const entries: EvidenceParts['entries'][number][] = [];
   for (let i = 0; i < entryCount; i++) {
@@ -111,13 +130,25 @@ export function readEvidence(bytes: Uint8Array, options: EvidenceOptions): Evide
     if (typeof entry === 'string') return entry;
     entries.push(entry);
   }
-  return reader.at === bytes.length ? { latestBucket, entries }
+  return reader.at === bytes.length ? { latestBucket, days, entries }
     : `The evidence has ${bytes.length} bytes where ${reader.at} hold all of it.`;
+}
+
+/** Flows by day; those of the latest one are there, none before the first, as the latest bucket has it. */
+function readDays(view: DataView, latestBucket: number, options: EvidenceOptions): KeptDays | string {
+  const firstDay = view.getFloat64(firstDayAt, true);
+  const counts = Array.from({ length: dayCountOf(options) }, (_, i) => view.getFloat64(dayCountsAt + 8 * i, true));
+  const latestDay = Math.floor(latestBucket * options.bucketMs / dayMs);
+  const isEmpty = latestBucket === -Infinity;
+  const isFirstDay = isEmpty ? firstDay === Infinity : Number.isInteger(firstDay) && firstDay <= latestDay;
+  const isCounted = counts.every((count, i) => Number.isSafeInteger(count) && count >= 0 && !Object.is(count, -0) &&
+    (count > 0 ? !isEmpty && latestDay - i >= firstDay : isEmpty || (i > 0 && latestDay - i !== firstDay)));
+  return isFirstDay && isCounted ? { firstDay, counts } : 'The evidence counts flows on days that had none.';
 }
 
 /** Reads one entry after the other and checks that each comes after the one before it. */
 class EntryReader {
-  at = headerBytes;
+  at: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #options: EvidenceOptions;
@@ -127,6 +158,7 @@ class EntryReader {
     this.#bytes = bytes;
     this.#view = view;
     this.#options = options;
+    this.at = headerBytesOf(options);
   }
 
   read(): EvidenceParts['entries'][number] | string {
@@ -134,12 +166,14 @@ class EntryReader {
     if (this.at + entryHeaderBytes > this.#bytes.length) return 'The evidence ends within an entry.';
     const lengths = [view.getUint16(this.at, true), view.getUint16(this.at + 2, true)] as const;
     const tokenCount = view.getUint32(this.at + 4, true);
-    if (tokenCount === 0 || tokenCount > this.#options.tokensMax) {
-      return `An entry of the evidence claims ${tokenCount} tokens; 1 to ${this.#options.tokensMax} there may be.`;
-    }
     const tokensAt = this.at + entryHeaderBytes + lengths[0] + lengths[1];
     const wordCount = tokenWords + ringWordsOf(ringBitsOf(this.#options));
     if (tokensAt + tokenCount * wordCount * 4 > this.#bytes.length) return 'The evidence ends within an entry.';
+    const isLearned = tokenCount > 0 && isLearnedToken(this.#wordsAt(tokensAt, wordCount), 0);
+    const tokensMax = isLearned ? limits.fingerprintTokensMax : this.#options.tokensMax;
+    if (tokenCount === 0 || tokenCount > tokensMax) {
+      return `An entry of the evidence claims ${tokenCount} tokens; 1 to ${tokensMax} there may be.`;
+    }
     const split = this.at + entryHeaderBytes + lengths[0];
     const texts = [this.#bytes.subarray(this.at + entryHeaderBytes, split), this.#bytes.subarray(split, tokensAt)] as
       const;
@@ -152,15 +186,22 @@ class EntryReader {
     const tokens: Uint32Array[] = [];
     this.at = tokensAt;
     for (let i = 0; i < tokenCount; i++, this.at += wordCount * 4) {
-      const words = Uint32Array.from({ length: wordCount }, (_, word) => view.getUint32(this.at + word * 4, true));
+      const words = this.#wordsAt(this.at, wordCount);
       const before = tokens.at(-1);
       if (before !== undefined && compareKeys(before, words) >= 0) return 'The tokens of the evidence do not ascend.';
       if (!isToken(words, 0) || !isRing(words, ringBitsOf(this.#options))) {
         return 'The evidence holds a token that no flow makes.';
       }
+      if (isLearnedToken(words, 0) !== isLearned) {
+        return 'An entry of the evidence holds tokens of a fingerprint and others.';
+      }
       tokens.push(words);
     }
     return { deviceModel, classifier, tokens };
+  }
+
+  #wordsAt(at: number, count: number): Uint32Array {
+    return Uint32Array.from({ length: count }, (_, word) => this.#view.getUint32(at + word * 4, true));
   }
 }
 

@@ -61,7 +61,7 @@ test('changes: a window for each bucket with an accepted flow, once', () => {
   add(store, [{ endMs: 10_000 }, { endMs: 10_001, port: 80 }]);
   assert.deepEqual(store.takeChanges(), [{
     home: 'home', deviceModel: 'webcam.Test.One', classifier: 'c1', windowEndMs: 11_000, score: 2, firstFlowMs: 10_000,
-    flowMs: 10_001,
+    flowsADay: undefined, flowMs: 10_001,
   }]);
   assert.deepEqual(store.takeChanges(), []);
   add(store, [{ endMs: 10_900 }]);
@@ -208,8 +208,8 @@ test('homes are dirty when their snapshot changes, not otherwise', () => {
   const store = open();
   add(store, [{ endMs: 10_000 }, { endMs: 10_000, home: 1, accepted: [false] }]);
   assert.deepEqual(store.takeDirtyHomes(), ['home', 'home1']);
-  add(store, [{ endMs: 10_500 }, { endMs: 9_000, home: 1, accepted: [false] }]);
-  assert.deepEqual(store.takeDirtyHomes(), []);
+  add(store, [{ endMs: 10_500, accepted: [false] }, { endMs: 6_000, home: 1 }, { endMs: NaN, home: 1 }]);
+  assert.deepEqual(store.takeDirtyHomes(), ['home'], 'one more flow of the day; what is late or undated is none');
   add(store, [{ endMs: 9_000 }]);
   assert.deepEqual(store.takeDirtyHomes(), ['home']);
   store.markDirty('home1');

@@ -1,23 +1,22 @@
 /**
  * Evidence of all homes, flow by flow (docs/evidence.md has the definitions; `#lab` has them as code that holds all
  * flows, and a test says that both agree). By the time of flows, not of their arrival; bounded; a home and classifier
- * without an accepted flow cost nothing.
+ * without a flow that says something cost nothing.
  */
 import { assertInvariant, limits } from '#base';
 import { readPortClass } from '#feature';
 import type { FlowBatch } from '#flow';
-import { listTokens, measureWindow, type BucketWindow } from './entry-windows.ts';
+import { listTokens, measureWindow, weightsOf, type BucketWindow } from './entry-windows.ts';
 import { readEvidence, writeEvidence, type EvidenceParts } from './evidence-bytes.ts';
+import { compareKeys, nameKey, windowKey, type EvidenceKey } from './evidence-key.ts';
 import {
   describeUnsoundOptions, evidenceDefaults, type Evidence, type EvidenceChange, type EvidenceClassifier,
   type EvidenceCounts, type EvidenceOptions,
 } from './evidence.ts';
 import { chainEnd, clean, EvidenceTable } from './evidence-table.ts';
+import { noToken } from './fingerprint.ts';
 import { HomeTable } from './home-table.ts';
-import { readToken, tokenWords } from './token.ts';
-
-/** Whose evidence. */
-export type EvidenceKey = Pick<Evidence, 'home' | 'deviceModel' | 'classifier'>;
+import { isLearnedToken, readToken, tokenWords, writeLearnedToken } from './token.ts';
 
 /** Rows of a batch that are of homes. */
 export type EvidenceRows = {
@@ -27,6 +26,11 @@ export type EvidenceRows = {
   readonly endMs: Float64Array;
   /** [classifier][row]: 1 where it accepts the flow. */
   readonly isAccepted: readonly Uint8Array[];
+  /**
+   * [classifier][row]: where the classifier has a fingerprint, the index of the token that the flow shows, or `noToken`
+   * (`FingerprintMatcher`, less what a second stage refused). What it accepts is then no evidence by itself.
+   */
+  readonly tokens?: readonly (Uint32Array | undefined)[];
 };
 
 /** Bucket of rows that are no evidence. */
@@ -43,6 +47,8 @@ export class EvidenceStore {
   #classifiers: readonly EvidenceClassifier[] = [];
   /** Index of a classifier by device model and digest. */
   #classifierIndex = new Map<string, number>();
+  /** [classifier]: weights of its fingerprint's tokens. */
+  #weights: readonly (Float64Array | undefined)[] = [];
   #bucketOf = new Float64Array(0);
   #portClass = new Uint32Array(0);
   /** Entries that changed since changes were taken; one may be here twice, and then is clean the second time. */
@@ -67,7 +73,7 @@ export class EvidenceStore {
     const { windowMs, latenessMs, bucketMs, homesMax } = this.options;
     this.#windowBuckets = windowMs / bucketMs;
     this.#latenessBuckets = latenessMs / bucketMs;
-    this.#homes = new HomeTable(homesMax);
+    this.#homes = new HomeTable(homesMax, { bucketMs, latenessBuckets: this.#latenessBuckets });
     this.#table = new EvidenceTable({ ringBits: this.#windowBuckets + this.#latenessBuckets, bytesMax });
   }
 
@@ -75,7 +81,11 @@ export class EvidenceStore {
   setClassifiers(list: readonly EvidenceClassifier[]): void {
     const index = new Map(list.map((classifier, i) => [nameKey(classifier.deviceModel, classifier.classifier), i]));
     assertInvariant(index.size === list.length, 'a classifier is there twice');
-    const movedTo = this.#classifiers.map(({ deviceModel, classifier }) => index.get(nameKey(deviceModel, classifier)));
+    const movedTo = this.#classifiers.map(({ deviceModel, classifier, fingerprint }) => {
+      const to = index.get(nameKey(deviceModel, classifier));
+      // Tokens of the one kind mean nothing among those of the other.
+      return to !== undefined && (list[to]?.fingerprint === undefined) === (fingerprint === undefined) ? to : undefined;
+    });
     const table = this.#table;
     for (const home of this.#homes.indices()) {
       this.#dropEntries(home, (entry) => movedTo[table.classifier[entry] as number] === undefined);
@@ -84,9 +94,12 @@ export class EvidenceStore {
         entry = table.next[entry] as number;
       }
     }
-    this.#passed = this.#passed.filter(({ change }) => index.has(nameKey(change.deviceModel, change.classifier)));
+    const kept = new Set(this.#classifiers.filter((_, i) => movedTo[i] !== undefined)
+      .map(({ deviceModel, classifier }) => nameKey(deviceModel, classifier)));
+    this.#passed = this.#passed.filter(({ change }) => kept.has(nameKey(change.deviceModel, change.classifier)));
     this.#classifiers = list;
     this.#classifierIndex = index;
+    this.#weights = list.map(({ fingerprint }) => (fingerprint === undefined ? undefined : weightsOf(fingerprint)));
   }
 
   /**
@@ -123,12 +136,34 @@ export class EvidenceStore {
     this.#placeRows(rows, rowCount);
     readPortClass(batch.columns, rowCount, this.#portClass);
     for (let classifier = 0; classifier < rows.isAccepted.length; classifier++) {
-      const accepted = rows.isAccepted[classifier] as Uint8Array;
-      for (let row = 0; row < rowCount; row++) {
-        if (accepted[row] === 1) this.#takeFlow(batch, row, classifier, rows);
-      }
+      const weights = this.#weights[classifier];
+      if (weights === undefined) this.#takeAccepted(batch, classifier, rows);
+      else this.#takeTokens(rowCount, classifier, rows, weights.length);
     }
     this.#sweep();
+  }
+
+  /** Takes what flows did that a classifier accepts. */
+  #takeAccepted(batch: FlowBatch, classifier: number, rows: EvidenceRows): void {
+    const isAccepted = rows.isAccepted[classifier] as Uint8Array;
+    for (let row = 0; row < batch.rowCount; row++) {
+      if (isAccepted[row] !== 1 || rows.homes[row] === EvidenceStore.noHome) continue;
+      readToken(batch, row, this.#portClass[row] as number, this.#key);
+      this.#takeFlow(row, classifier, rows);
+    }
+  }
+
+  /** Takes tokens of a fingerprint that flows show. */
+  #takeTokens(rowCount: number, classifier: number, rows: EvidenceRows, tokenCount: number): void {
+    const tokens = rows.tokens?.[classifier];
+    assertInvariant(tokens !== undefined && tokens.length >= rowCount, 'nobody looked for tokens of a fingerprint');
+    for (let row = 0; row < rowCount; row++) {
+      const token = tokens[row] as number;
+      if (token === noToken || rows.homes[row] === EvidenceStore.noHome) continue;
+      assertInvariant(token < tokenCount, 'a flow shows a token that the fingerprint does not have');
+      writeLearnedToken(token, this.#key);
+      this.#takeFlow(row, classifier, rows);
+    }
   }
 
   /** Finds the bucket of each row, and which rows are late. */
@@ -148,13 +183,17 @@ export class EvidenceStore {
       }
       if (bucket > (latest[home] as number)) this.#homes.advance(home, bucket);
       if (bucket < (latest[home] as number) - this.#latenessBuckets) this.#lateFlows++;
-      else this.#bucketOf[row] = bucket;
+      else {
+        this.#bucketOf[row] = bucket;
+        this.#homes.days.count(home, bucket);
+        this.#homes.markDirty(home);
+      }
     }
   }
 
-  #takeFlow(batch: FlowBatch, row: number, classifier: number, { homes, endMs }: EvidenceRows): void {
+  /** Notes that a flow says `#key`. */
+  #takeFlow(row: number, classifier: number, { homes, endMs }: EvidenceRows): void {
     const home = homes[row] as number;
-    if (home === EvidenceStore.noHome) return;
     this.#accepted++;
     const bucket = this.#bucketOf[row] as number;
     if (Number.isNaN(bucket)) {
@@ -162,7 +201,6 @@ export class EvidenceStore {
       return;
     }
     const table = this.#table;
-    readToken(batch, row, this.#portClass[row] as number, this.#key);
     let entry = this.#findEntry(home, classifier);
     if (entry !== chainEnd && bucket > (table.head[entry] as number)) {
       this.#settlePassing(entry, bucket);
@@ -170,7 +208,7 @@ export class EvidenceStore {
     }
     let token = entry === chainEnd ? chainEnd : table.findToken(entry, this.#key);
     if (token === chainEnd) {
-      if (!this.#makeRoom(entry)) return;
+      if (!this.#makeRoom(entry, classifier)) return;
       if (entry === chainEnd) entry = this.#createEntry(home, classifier, bucket);
       token = table.addToken(entry, this.#key);
     }
@@ -185,10 +223,12 @@ export class EvidenceStore {
   }
 
   /** Room for one more token of an entry. @returns false when there is none; counted */
-  #makeRoom(entry: number): boolean {
+  #makeRoom(entry: number, classifier: number): boolean {
     const table = this.#table;
     const tokens = entry === chainEnd ? 0 : table.tokensOf[entry] as number;
-    if (tokens < this.options.tokensMax && !table.isFull) return true;
+    // A fingerprint's own length bounds its tokens.
+    const tokensMax = this.#weights[classifier] === undefined ? this.options.tokensMax : Infinity;
+    if (tokens < tokensMax && !table.isFull) return true;
     if (tokens === 0) {
       this.#tokensRefused++;
       return false;
@@ -255,6 +295,7 @@ export class EvidenceStore {
       table.dirtyFrom[entry] = clean;
     }
     this.#dirtyEntries.length = 0;
+    this.#homes.days.forgetPassed();
     return changes.length < 2 ? changes : changes.sort((a, b) => a.windowEndMs - b.windowEndMs || compareKeys(a, b));
   }
 
@@ -272,18 +313,20 @@ export class EvidenceStore {
   /** All windows from the first that grew on: whether a later one supports a verdict may depend on an earlier one. */
   #collectChanges(entry: number, last: number, take: (change: EvidenceChange, end: number) => void): void {
     const table = this.#table;
+    const home = table.home[entry] as number;
     const classifier = this.#classifiers[table.classifier[entry] as number] as EvidenceClassifier;
     if (classifier.stage !== 1) return;
+    const weights = this.#weights[table.classifier[entry] as number];
     const head = table.head[entry] as number;
     const first = Math.max(table.dirtyFrom[entry] as number, head - this.#latenessBuckets);
     const { bucketMs } = this.options;
     for (let end = first; end <= Math.min(last, head); end++) {
-      const measured = measureWindow(table, entry, this.#windowAt(end));
+      const measured = measureWindow(table, entry, this.#windowAt(end), weights);
       if (measured === undefined) continue;
       take({
-        home: this.#homes.name(table.home[entry] as number), deviceModel: classifier.deviceModel,
-        classifier: classifier.classifier, windowEndMs: (end + 1) * bucketMs, score: measured.score,
-        firstFlowMs: measured.firstBucket * bucketMs, flowMs: table.flowMs[entry] as number,
+        home: this.#homes.name(home), deviceModel: classifier.deviceModel, classifier: classifier.classifier,
+        windowEndMs: (end + 1) * bucketMs, score: measured.score, firstFlowMs: measured.firstBucket * bucketMs,
+        flowsADay: this.#homes.days.flowsADay(home, end), flowMs: table.flowMs[entry] as number,
       }, end);
     }
   }
@@ -315,10 +358,11 @@ export class EvidenceStore {
 
   #describe(entry: number, end: number): Evidence | undefined {
     const table = this.#table;
-    const tokens = listTokens(table, entry, this.#windowAt(end));
+    const { deviceModel, classifier, fingerprint } = this.#classifiers[table.classifier[entry] as number] as
+      EvidenceClassifier;
+    const tokens = listTokens(table, entry, this.#windowAt(end), fingerprint);
     if (tokens.length === 0) return undefined;
     const { bucketMs, windowMs } = this.options;
-    const { deviceModel, classifier } = this.#classifiers[table.classifier[entry] as number] as EvidenceClassifier;
     const windowEndMs = (end + 1) * bucketMs;
     return Object.freeze({
       home: this.#homes.name(table.home[entry] as number), deviceModel, classifier,
@@ -339,27 +383,38 @@ export class EvidenceStore {
       const classifier = this.#classifiers[table.classifier[entry] as number] as EvidenceClassifier;
       if (tokens.length > 0) entries.push({ ...classifier, tokens });
     }
-    return writeEvidence({ latestBucket: latest, entries }, this.options);
+    return writeEvidence({ latestBucket: latest, days: this.#homes.days.keep(index), entries }, this.options);
   }
 
   /**
-   * Takes evidence of a home back, in place of what is there; that of classifiers that are not set is left out.
+   * Takes evidence of a home back, in place of what is there. That of classifiers that are not set is left out, and
+   * that of classifiers which have a fingerprint now and had none when it was collected, or the other way round.
    *
    * @returns one sentence when it is refused; nothing has changed then
    */
   restore(home: string, bytes: Uint8Array): string | undefined {
     const parts = readEvidence(bytes, this.options);
     if (typeof parts === 'string') return parts;
+    const taken = parts.entries.flatMap(({ deviceModel, classifier, tokens }) => {
+      const classifierIndex = this.#classifierIndex.get(nameKey(deviceModel, classifier));
+      if (classifierIndex === undefined) return [];
+      const tokenCount = this.#weights[classifierIndex]?.length;
+      const isLearned = isLearnedToken(tokens[0] as Uint32Array, 0);
+      return isLearned === (tokenCount !== undefined) ? [{ classifierIndex, tokenCount, tokens }] : [];
+    });
+    if (taken.some(({ tokenCount = Infinity, tokens }) =>
+      tokenCount !== Infinity && tokens.some(([token = Infinity]) => token >= tokenCount))) {
+      return 'The evidence holds a token that the fingerprint of its classifier does not have.';
+    }
     const index = this.#homes.intern(home);
     if (index === undefined) return `There are ${this.options.homesMax} homes already, which is as many as may be.`;
     this.#dropEntries(index, () => true);
     this.#homes.advance(index, parts.latestBucket);
-    for (const { deviceModel, classifier, tokens } of parts.entries) {
-      const classifierIndex = this.#classifierIndex.get(nameKey(deviceModel, classifier));
-      if (classifierIndex === undefined) continue;
+    this.#homes.days.restore(index, parts.days, parts.latestBucket);
+    for (const { classifierIndex, tokens } of taken) {
       let entry = chainEnd;
       for (const words of tokens) {
-        if (!this.#makeRoom(entry)) break;
+        if (!this.#makeRoom(entry, classifierIndex)) break;
         if (entry === chainEnd) entry = this.#createEntry(index, classifierIndex, parts.latestBucket);
         this.#table.restoreToken(entry, words);
       }
@@ -398,6 +453,20 @@ export class EvidenceStore {
     return names;
   }
 
+  /**
+   * Flows of a home on the last whole day before a window, as changes have it; undefined also for windows that lie
+   * further back than those that may still change.
+   *
+   * @param windowEndMs  by default the end of the bucket of the home's latest flow
+   */
+  flowsADay(home: string, windowEndMs?: number): number | undefined {
+    const index = this.#homes.find(home);
+    if (index === undefined) return undefined;
+    const end = windowEndMs === undefined ? this.#homes.latest[index] as number
+      : windowEndMs / this.options.bucketMs - 1;
+    return this.#homes.days.flowsADay(index, end);
+  }
+
   homes(): string[] {
     return [...this.#homes.indices()].map((home) => this.#homes.name(home));
   }
@@ -410,21 +479,4 @@ export class EvidenceStore {
       tokens: this.#table.tokenCount,
     };
   }
-}
-
-function nameKey(deviceModel: string, classifier: string): string {
-  return `${deviceModel}\0${classifier}`;
-}
-
-function compareKeys(a: EvidenceKey, b: EvidenceKey): number {
-  return compareTexts(a.home, b.home) || compareTexts(a.deviceModel, b.deviceModel) ||
-    compareTexts(a.classifier, b.classifier);
-}
-
-function compareTexts(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
-}
-
-function windowKey({ home, deviceModel, classifier }: EvidenceKey, windowEndMs: number): string {
-  return `${home}\0${deviceModel}\0${classifier}\0${windowEndMs}`;
 }

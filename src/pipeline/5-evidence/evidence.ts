@@ -3,6 +3,7 @@
  * not, and flows of other devices are no evidence against it (they are simply not accepted). Types, defaults, limits.
  */
 import { limits } from '#base';
+import type { Fingerprint } from './fingerprint.ts';
 
 export type EvidenceOptions = {
   /** Length of the sliding window; a multiple of `bucketMs`. */
@@ -12,7 +13,10 @@ export type EvidenceOptions = {
   /** How much older than a home's latest flow another may be and still count; a multiple of `bucketMs`. */
   readonly latenessMs: number;
   readonly homesMax: number;
-  /** Tokens kept for one home and classifier; at the limit, the one unseen for longest makes room. */
+  /**
+   * Tokens kept for one home and classifier without a fingerprint; at the limit, the one unseen for longest makes room.
+   * Of a fingerprint all can be kept.
+   */
   readonly tokensMax: number;
 };
 
@@ -47,11 +51,13 @@ export type EvidenceClassifier = {
   readonly classifier: string;
   /** 1: decides; 2: a second opinion over the same flows, asked by verification only. */
   readonly stage: 1 | 2;
+  /** Its tokens are evidence then, in place of what accepted flows did. The digest is of it, too. */
+  readonly fingerprint?: Fingerprint | undefined;
 };
 
-/** One thing that accepted flows did, however often. */
+/** One thing that flows did, however often. */
 export type EvidenceToken = {
-  /** Protocol, port or ICMP type, prefix of the destination, size bin: the same text for the same token, always. */
+  /** The same text for the same token, always: of a fingerprint, or of what an accepted flow did. */
   readonly text: string;
   /** What it adds to the score. */
   readonly weight: number;
@@ -74,8 +80,8 @@ export type Evidence = {
 };
 
 /**
- * A window whose evidence grew by a token, or by a bucket of one. Windows end with the buckets in which accepted flows
- * ended: one that ends elsewhere holds no more than the one of these before it.
+ * A window whose evidence grew by a token, or by a bucket of one. Windows end with the buckets in which flows that say
+ * something ended: one that ends elsewhere holds no more than the one of these before it.
  */
 export type EvidenceChange = {
   readonly home: string;
@@ -83,8 +89,13 @@ export type EvidenceChange = {
   readonly classifier: string;
   readonly windowEndMs: number;
   readonly score: number;
-  /** Start of the first bucket of the window in which an accepted flow ended. */
+  /** Start of the first bucket of the window in which a flow that says something ended. */
   readonly firstFlowMs: number;
+  /**
+   * Flows of the home, whatever they say, on the last whole day (UTC) that had ended a lateness or more before the
+   * window's last bucket began; undefined when that day is not known whole.
+   */
+  readonly flowsADay: number | undefined;
   /** End of the latest flow that made evidence of this home and classifier grow: what latencies are counted from. */
   readonly flowMs: number;
 };
@@ -97,7 +108,7 @@ export type EvidenceCounts = {
   readonly lateFlows: number;
   /** Flows whose end is no time: no evidence either. */
   readonly undatedFlows: number;
-  /** Flows times classifiers that accepted them. */
+  /** Flows times classifiers that they are evidence for: accepted ones, or those that show a token. */
   readonly accepted: number;
   /** The same of late and undated flows: what evidence lacks. */
   readonly lateAccepted: number;

@@ -1,7 +1,8 @@
 /**
  * Fingerprint of a device model: the tokens that its flows show and others' hardly do, each with a weight, learned on
  * its training flows against a background library of other units (`#classifier/train`). Types only; the matcher finds
- * them in flows. A flow shows at most one token of a fingerprint: of those that it matches, the heaviest.
+ * them in flows. A flow shows at most one token of a fingerprint: of those that it matches, the heaviest; of equally
+ * heavy ones the most particular, so that what differs counts as different.
  */
 
 /**

@@ -1,6 +1,7 @@
 /** Homes by index: their names, how far their time has come, where their entries begin. Bounded; freed is reused. */
 import { assertInvariant } from '#base';
 import { chainEnd } from './evidence-table.ts';
+import { HomeDays, type HomeDaysOptions } from './home-days.ts';
 
 const homesFirst = 16;
 
@@ -15,13 +16,16 @@ export class HomeTable {
   latest = new Float64Array(homesFirst);
   /** [home]: first entry of its chain. */
   firstEntry = new Uint32Array(homesFirst);
+  /** Flows of each home by day. */
+  readonly days: HomeDays;
   /** Names that found no room. */
   refused = 0;
   /** Changes when an index becomes free. */
   generation = 0;
 
-  constructor(homesMax: number) {
+  constructor(homesMax: number, days: HomeDaysOptions) {
     this.#homesMax = homesMax;
+    this.days = new HomeDays(days);
   }
 
   get count(): number {
@@ -41,6 +45,7 @@ export class HomeTable {
     this.#names[home] = name;
     this.#index.set(name, home);
     this.latest[home] = -Infinity;
+    this.days.begin(home);
     this.firstEntry[home] = chainEnd;
     return home;
   }

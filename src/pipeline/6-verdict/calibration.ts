@@ -9,8 +9,13 @@
 
 /** Shares of homes without the device model in which it is found all the same. */
 export type FalseAlarmBudget = {
-  /** Of one home, device model and month of 30 days: 0..1. */
+  /** Of one home, device model and month of 30 days: above 0, below 1. */
   readonly perMonth: number;
+  /**
+   * Undefined: the budget is kept over all calibrations that there might have been, as conformal p-values promise. Else
+   * by the one that there is, with this probability; it takes three times the home-days for .95.
+   */
+  readonly confidence?: number;
 };
 
 export const falseAlarmDefaults: FalseAlarmBudget = { perMonth: 0.003 };
@@ -45,7 +50,7 @@ export type CalibrationCard = {
   readonly sources: readonly NullSource[];
   /** Promised share of false alarms, per home-day. */
   readonly promisedFpr: number;
-  /** Share that was measured in homes of units that took no part in it, and the upper end of its 95 % interval. */
+  /** Share that was measured in homes of units that took no part in it, and its one-sided 95 % upper bound. */
   readonly measuredFpr: number;
   readonly fprUpper95: number;
   readonly testHomeDays: number;
@@ -57,6 +62,9 @@ export type CalibrationCard = {
 };
 
 export type Calibration = {
+  /** Windows and buckets that its home-days were measured with: evidence of others is not what it promises about. */
+  readonly windowMs: number;
+  readonly bucketMs: number;
   readonly nullTable: NullTable;
   /** Score that windows of the device model itself reach in nineteen of twenty hours, times a share: no less counts. */
   readonly ownFloor: number;
@@ -67,8 +75,13 @@ export type Calibration = {
   readonly card: CalibrationCard;
 };
 
-/** Why a classifier's evidence must not decide. */
-export type UncalibratedCode = 'not-calibrated' | 'few-home-days' | 'expired' | 'drifted';
+/**
+ * Why a classifier's evidence must not decide. `not-separable`: homes without the device model show so much that no
+ * score is within the budget.
+ */
+export const uncalibratedCodes =
+  ['not-calibrated', 'few-home-days', 'not-separable', 'expired', 'drifted'] as const;
+export type UncalibratedCode = (typeof uncalibratedCodes)[number];
 
 /** What decides on windows of one classifier. */
 export type DecisionRule = {

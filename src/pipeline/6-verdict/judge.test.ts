@@ -15,7 +15,7 @@ const windowMs = 5_000;
 function changeOf(windowEndMs: number, score: number, more: Partial<EvidenceChange> = {}): EvidenceChange {
   return {
     home: 'home', deviceModel: 'webcam.Test.One', classifier: 'c1', windowEndMs, score,
-    firstFlowMs: windowEndMs - 1_000, flowMs: windowEndMs - 1, ...more,
+    firstFlowMs: windowEndMs - 1_000, flowsADay: undefined, flowMs: windowEndMs - 1, ...more,
   };
 }
 

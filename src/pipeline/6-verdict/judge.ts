@@ -1,9 +1,10 @@
 /**
  * Judges one change of evidence after the other. The verdict that comes out depends on what the windows hold in the
- * end, not on the order in which they grew, nor on how often somebody looked (docs/evidence.md has the one exception).
+ * end, not on the order in which they grew, nor on how often somebody looked (docs/verdicts.md has the one exception).
  */
 import { assertInvariant } from '#base';
 import type { Evidence, EvidenceChange } from '#evidence';
+import type { DecisionRule } from './calibration.ts';
 import type { Verdict, VerdictOptions } from './verdict.ts';
 
 type Decision = {
@@ -13,10 +14,19 @@ type Decision = {
   readonly isSupport: boolean;
 };
 
-function decide(score: number, { policy, presentScore, keepScore }: VerdictOptions): Decision {
-  assertInvariant(keepScore <= presentScore, 'a verdict that stands needs no more than one that comes');
+function decide({ score, flowsADay }: EvidenceChange, { policy, presentScore, keepScore }: VerdictOptions,
+  rule: DecisionRule | undefined): Decision {
+  if (policy === 'calibrated') {
+    assertInvariant(rule !== undefined, 'a calibrated verdict is judged without a rule');
+    return compare(score, rule.presentScoreOf(flowsADay), rule.keepScoreOf(flowsADay));
+  }
+  const decision = compare(score, presentScore, keepScore);
   // A window that grew holds an accepted flow, and in the paper one is enough.
-  if (policy === 'single-flow') return { isStrong: true, isSupport: true };
+  return policy === 'single-flow' ? { isStrong: true, isSupport: true } : decision;
+}
+
+function compare(score: number, presentScore: number, keepScore: number): Decision {
+  assertInvariant(keepScore <= presentScore, 'a verdict that stands needs no more than one that comes');
   return { isStrong: score >= presentScore, isSupport: score >= keepScore };
 }
 
@@ -34,24 +44,28 @@ Verdict {
  *
  * @param previous  of the same home and device model; undefined: there was none
  * @param evidence  that of the window; asked for when it is the one that led to `present`
+ * @param rule      of the change's classifier; used by the policy `calibrated`, which needs it
  * @returns undefined when nothing changed
  * @throws InvariantError  change and verdict are of different homes or device models, or options contradict each other
  */
 export function judge(
   previous: Verdict | undefined, change: EvidenceChange, options: VerdictOptions, evidence: () => Evidence,
+  rule?: DecisionRule,
 ): Verdict | undefined {
-  const { isStrong, isSupport } = decide(change.score, options);
+  const { isStrong, isSupport } = decide(change, options, rule);
+  const begin = (episode: number): Verdict =>
+    beginEpisode(change, episode, evidence(), options.policy === 'calibrated' ? rule : undefined);
   if (previous === undefined || previous.evidence === undefined) {
-    return isStrong ? beginEpisode(change, (previous?.episode ?? 0) + 1, evidence()) : undefined;
+    return isStrong ? begin((previous?.episode ?? 0) + 1) : undefined;
   }
   assertInvariant(previous.home === change.home && previous.deviceModel === change.deviceModel,
     'a verdict is judged by evidence of something else');
   if (change.windowEndMs >= previous.supportedMs + options.expiryMs) {
-    return isStrong ? beginEpisode(change, previous.episode + 1, evidence()) : expireNow(previous, options);
+    return isStrong ? begin(previous.episode + 1) : expireNow(previous, options);
   }
   const isLeading = isStrong && leadsTo(previous, change);
   const supportedMs = isSupport ? Math.max(previous.supportedMs, change.windowEndMs) : previous.supportedMs;
-  const led = isLeading ? beginEpisode(change, previous.episode, evidence()) : previous;
+  const led = isLeading ? begin(previous.episode) : previous;
   const isSame = led === previous || JSON.stringify(led.evidence) === JSON.stringify(previous.evidence);
   if (isSame && supportedMs === previous.supportedMs) return undefined;
   const verdict: Verdict = Object.freeze({
@@ -69,11 +83,15 @@ function leadsTo({ evidence, classifier }: Verdict, change: EvidenceChange): boo
     (change.windowEndMs === windowEndMs && change.classifier <= classifier);
 }
 
-function beginEpisode(change: EvidenceChange, episode: number, evidence: Evidence): Verdict {
-  const { home, deviceModel, classifier, windowEndMs, firstFlowMs } = change;
+function beginEpisode(change: EvidenceChange, episode: number, evidence: Evidence, rule: DecisionRule | undefined):
+Verdict {
+  const { home, deviceModel, classifier, windowEndMs, firstFlowMs, score, flowsADay } = change;
+  const p = rule?.pValueOf(score, flowsADay);
   return Object.freeze({
     home, deviceModel, classifier, state: 'present', episode, sinceMs: windowEndMs, firstFlowMs,
     supportedMs: windowEndMs, evidence,
+    ...p !== undefined && { p },
+    ...rule !== undefined && rule.group.length > 0 && { group: Object.freeze([...rule.group]) },
   });
 }
 

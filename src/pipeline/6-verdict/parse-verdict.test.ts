@@ -17,6 +17,7 @@ const present: Verdict = {
   },
 };
 const expired: Verdict = { ...present, state: 'not yet', sinceMs: 99_000 };
+const grouped: Verdict = { ...present, p: 1 / 12_001, group: ['plug.Test.One', 'webcam.Test.One'] };
 
 /** Every property of every object in a value, as paths. */
 function pathsOf(value: unknown, path: readonly string[] = []): (readonly string[])[] {
@@ -33,7 +34,7 @@ function changeAt(path: readonly string[], change: (holder: Record<string, unkno
 }
 
 test('a verdict comes back as it was, frozen, to the same text', () => {
-  for (const verdict of [present, expired, noVerdict(present)]) {
+  for (const verdict of [present, expired, grouped, noVerdict(present)]) {
     const parsed = parseVerdict(JSON.stringify(verdict));
     assert.deepEqual(parsed, verdict);
     assert.equal(JSON.stringify(parsed), JSON.stringify(verdict));
@@ -79,10 +80,17 @@ const contradictions: readonly (readonly [string, object, RegExp])[] = [
   ['flows before the window', { firstFlowMs: 3_999 }, /no order/],
   ['an unknown state', { state: 'group' }, /'state'/],
   ['presence of nothing', { evidence: undefined }, /without evidence/],
+  ['p of nothing', { evidence: undefined, state: 'not yet', episode: 0, p: 0.1 }, /without evidence/],
   ['a wrong score', { evidence: { ...present.evidence, score: 4 } }, /sum/],
   ['tokens that descend', { evidence: { ...present.evidence, tokens: [...present.evidence?.tokens ?? []].reverse() } },
     /ascend/],
   ['no tokens', { evidence: { ...present.evidence, score: 0, tokens: [] } }, /at least one/],
+  ['a share of nothing', { p: 0 }, /'p'/],
+  ['more than all', { p: 1.5 }, /'p'/],
+  ['a group of one', { group: ['webcam.Test.One'] }, /group/],
+  ['a group without it', { group: ['a', 'b'] }, /group/],
+  ['a group that descends', { group: ['webcam.Test.One', 'a'] }, /group/],
+  ['a group of numbers', { group: [1, 2] }, /'group'/],
   ['a window of no length', { evidence: { ...present.evidence, windowStartMs: 9_000 } }, /before it begins/],
 ];
 

@@ -12,9 +12,15 @@ const isText: Check = (value) => typeof value === 'string' && value !== '';
 const isTime: Check = (value) => typeof value === 'number' && Number.isFinite(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 
+const isP: Check = (value) => typeof value === 'number' && value > 0 && value <= 1;
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
+/** Of what a verdict may lack. */
+const optional = (check: Check): Check => (value) => value === undefined || check(value);
+
 const verdictChecks: Readonly<Record<keyof Verdict, Check>> = {
   home: isText, deviceModel: isText, classifier: isText, state: (value) => value === 'present' || value === 'not yet',
-  episode: isCount, sinceMs: isTime, firstFlowMs: isTime, supportedMs: isTime, evidence: () => true,
+  episode: isCount, sinceMs: isTime, firstFlowMs: isTime, supportedMs: isTime, evidence: () => true, p: optional(isP),
+  group: optional(isTexts),
 };
 const evidenceChecks: Readonly<Record<keyof Evidence, Check>> = {
   home: isText, deviceModel: isText, classifier: isText, windowStartMs: isTime, windowEndMs: isTime, score: isTime,
@@ -40,13 +46,16 @@ export function parseVerdict(text: string): Verdict | string {
   if (typeof fields === 'string') return fields;
   const verdict = fields as unknown as Verdict;
   if (verdict.evidence === undefined) {
-    return verdict.episode === 0 && verdict.state === 'not yet' ? Object.freeze({ ...verdict, evidence: undefined })
+    const saysNothing = verdict.episode === 0 && verdict.state === 'not yet' && verdict.p === undefined &&
+      verdict.group === undefined;
+    return saysNothing ? Object.freeze({ ...verdict, evidence: undefined })
       : 'A verdict without evidence says that something was there.';
   }
   const evidence = checkEvidence(verdict.evidence);
   if (typeof evidence === 'string') return evidence;
   const fault = findContradiction(verdict, evidence);
-  return fault ?? Object.freeze({ ...verdict, evidence });
+  const { group } = verdict;
+  return fault ?? Object.freeze({ ...verdict, evidence, ...group !== undefined && { group: Object.freeze(group) } });
 }
 
 function checkEvidence(value: unknown): Evidence | string {
@@ -69,11 +78,14 @@ function checkEvidence(value: unknown): Evidence | string {
 }
 
 function findContradiction(verdict: Verdict, evidence: Evidence): string | undefined {
-  const { home, deviceModel, classifier, state, episode, sinceMs, firstFlowMs, supportedMs } = verdict;
+  const { home, deviceModel, classifier, state, episode, sinceMs, firstFlowMs, supportedMs, group } = verdict;
   if (home !== evidence.home || deviceModel !== evidence.deviceModel || classifier !== evidence.classifier) {
     return 'The evidence of the verdict is of something else.';
   }
   if (episode === 0) return 'A verdict with evidence is of an episode.';
+  const isGroup = group === undefined || (group.length > 1 && group.includes(deviceModel) &&
+    group.every((member, i) => i === 0 || (group[i - 1] as string) < member));
+  if (!isGroup) return 'The group of a verdict is its device model and others, ascending.';
   const isPresent = state === 'present';
   if (isPresent ? sinceMs !== evidence.windowEndMs : sinceMs <= supportedMs) {
     return 'The verdict came about at another time than its evidence says.';
@@ -92,7 +104,7 @@ function checkFields(name: string, value: unknown, checks: Readonly<Record<strin
   for (const [key, isSound] of Object.entries(checks)) {
     const field = Object.hasOwn(value, key) ? (value as Fields)[key] : undefined;
     if (!isSound(field)) return `'${key}' of a ${name} is missing or no such value.`;
-    fields[key] = field;
+    if (field !== undefined) fields[key] = field;
   }
   return fields;
 }

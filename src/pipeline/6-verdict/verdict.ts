@@ -4,13 +4,16 @@
  */
 import type { Evidence } from '#evidence';
 
-/** `distinct-tokens`: the score of a window decides. `single-flow`: one accepted flow does, as in the paper. */
-export type VerdictPolicyName = 'distinct-tokens' | 'single-flow';
-export const verdictPolicyNames: readonly VerdictPolicyName[] = ['distinct-tokens', 'single-flow'];
+/**
+ * `calibrated`: the classifier's own decision rule decides (`createDecisionRule`). `distinct-tokens`: the score of a
+ * window does. `single-flow`: one accepted flow does, as in the paper.
+ */
+export type VerdictPolicyName = 'calibrated' | 'distinct-tokens' | 'single-flow';
+export const verdictPolicyNames: readonly VerdictPolicyName[] = ['calibrated', 'distinct-tokens', 'single-flow'];
 
 export type VerdictOptions = {
   readonly policy: VerdictPolicyName;
-  /** Score of a window from which on the device model is present; 1 for `single-flow`. */
+  /** Score of a window from which on the device model is present; 1 for `single-flow`, not used by `calibrated`. */
   readonly presentScore: number;
   /** Score from which on a window supports a verdict that stands (hysteresis); at most `presentScore`. */
   readonly keepScore: number;
@@ -45,4 +48,8 @@ export type Verdict = {
   readonly supportedMs: number;
   /** The earliest window strong enough, of the episode; undefined before the first. */
   readonly evidence: Evidence | undefined;
+  /** Conformal p-value of that window, where a calibration decided: the share of home-days without it as strong. */
+  readonly p?: number;
+  /** Where they cannot be told apart: it is one of these device models, this one among them, ascending. */
+  readonly group?: readonly string[];
 };

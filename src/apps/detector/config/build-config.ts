@@ -36,7 +36,7 @@ export function buildConfig(values: ConfigValues, source: {
       windowMs: evidence.window, bucketMs: evidence.bucket, latenessMs: evidence.lateness,
       homesMax: evidence.homes_max, tokensMax: evidence.tokens_max,
     },
-    verdict: buildVerdict(values.verdict),
+    verdict: buildVerdict(values.verdict), falseAlarms: { perMonth: values.verdict.false_alarms },
     ladder: buildLadder(values, place),
     mail: buildMail(values, place),
     webhooks: values.webhook.map(({ name, url, secret_file, ca_file, rungs, home_name, timeout }) => ({

@@ -42,6 +42,12 @@ const checks: readonly Check[] = [
       `is ${keepScore} and must be at most verdict.present_score, which is ${presentScore}`),
   },
   {
+    about: ['verdict.policy', 'verdict.false_alarms'],
+    find: ({ given }, { verdict: { policy } }) => faultIf(
+      policy !== 'calibrated' && given.has('verdict.false_alarms'), 'verdict.false_alarms',
+      `has no meaning with policy = "${policy}": only calibrated verdicts keep to a rate; leave it out`),
+  },
+  {
     about: ['verify.on', 'verify.classifier_folder', 'verify.command'],
     find: ({ ladder: { verify } }) => faultIf(
       verify.isOn && verify.classifierFolder === undefined && verify.command === undefined, 'verify.on',

@@ -6,7 +6,7 @@ import { limits, parsePrefix, type Prefix } from '#base';
 import { rungs } from '#action';
 import { evidenceDefaults } from '#evidence';
 import { flowPairerDefaults, meterDefaults } from '#flow';
-import { verdictDefaults, verdictPolicyNames } from '#verdict';
+import { falseAlarmDefaults, verdictDefaults, verdictPolicyNames } from '#verdict';
 import {
   choice, command, decimalNumber, duration, flag, listOf, size, text, wholeNumber, type ValueKind,
 } from './config-kinds.ts';
@@ -202,11 +202,16 @@ export const configKeys = [
   evidence.withDefault('tokens_max', wholeNumber({ min: 1, max: evidenceDefaults.tokensMax }),
     evidenceDefaults.tokensMax, 'Tokens kept for one home and classifier'),
 
-  verdict.withDefault('policy', choice(verdictPolicyNames), verdictDefaults.policy,
-    'What decides: distinct tokens of a window, or one accepted flow, as in the paper (for comparison)'),
+  verdict.withDefault('policy', choice(verdictPolicyNames), 'calibrated',
+    'What decides: the calibration that a classifier carries (of those without one distinct tokens), distinct tokens ' +
+    'of a window for all, or one accepted flow, as in the paper (for comparison)'),
+  verdict.withDefault('false_alarms', decimalNumber({ min: 1e-6, max: 0.5 }), falseAlarmDefaults.perMonth,
+    'Share of the homes without a device model in which it may be found all the same, per month and device model; ' +
+    'what calibrated classifiers decide by. Less finds less'),
   verdict.optional('present_score', decimalNumber({ min: 0.001, max: 1e6 }),
     `${verdictDefaults.presentScore}, with single-flow 1`,
-    'Score of a window from which on the device model is present', verdictDefaults.presentScore),
+    'Score of a window from which on the device model is present, of classifiers that are not calibrated',
+    verdictDefaults.presentScore),
   verdict.optional('keep_score', decimalNumber({ min: 0.001, max: 1e6 }),
     `${verdictDefaults.keepScore}, or present_score where that is less`,
     'Score from which on a window supports a verdict that stands; at most present_score', verdictDefaults.keepScore),

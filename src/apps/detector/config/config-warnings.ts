@@ -53,6 +53,9 @@ function* warnOfInput({ input, verdict, classifiers, evidence }: DetectorConfig)
   if (verdict.policy === 'single-flow') {
     yield 'verdict.policy is "single-flow", for comparison only: one mistaken flow in thousands makes a verdict.';
   }
+  if (verdict.policy === 'distinct-tokens') {
+    yield 'verdict.policy is "distinct-tokens": how often a verdict is wrong is not known, and calibrations are not asked.';
+  }
   if (classifiers.allowUnfit) yield 'classifiers.allow_unfit is true: classifiers that say they are unfit decide.';
 }
 

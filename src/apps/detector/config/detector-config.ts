@@ -9,7 +9,7 @@ import type {
 import type { EvidenceOptions, Indicator } from '#evidence';
 import type { L7Source } from '#flow';
 import type { ThresholdChoice } from '#score';
-import type { VerdictOptions } from '#verdict';
+import type { FalseAlarmBudget, VerdictOptions } from '#verdict';
 
 export type ListenAddress = {
   readonly transport: 'udp' | 'tcp';
@@ -78,6 +78,8 @@ export type DetectorConfig = {
   };
   readonly evidence: EvidenceOptions;
   readonly verdict: VerdictOptions;
+  /** What calibrated classifiers may spend. */
+  readonly falseAlarms: FalseAlarmBudget;
   readonly ladder: LadderOptions;
   /** Undefined: no mail. */
   readonly mail: MailOptions | undefined;

@@ -6,6 +6,7 @@ import type { DetectorConfig, HomeMapping } from './detector-config.ts';
 import { formatDuration, formatSize } from './config-kinds.ts';
 import { configKeys, pathOf, type ConfigKey } from './config-keys.ts';
 import { listWarnings } from './config-warnings.ts';
+import { formatShare } from '../describe-fault.ts';
 import { hideUrl, listEgress, rungsThatAreOn } from './egress.ts';
 import { writeAddress, writeHostPort, writePrefix } from './network-kinds.ts';
 
@@ -81,16 +82,25 @@ function explainHomes({ homes, evidence }: DetectorConfig): string[] {
   ];
 }
 
-function explainDecision({ classifiers, evidence, verdict }: DetectorConfig): string[] {
+function explainDecision({ classifiers, evidence, verdict, falseAlarms }: DetectorConfig): string[] {
   const { threshold } = classifiers;
   const accepted = threshold === 'default' ? "the algorithm's own threshold"
     : `percentile ${threshold} of the validation flows`;
   return [
     `Classifiers from ${classifiers.folder}, accepted flows by ${accepted}.`,
-    verdict.policy === 'single-flow' ? 'One accepted flow makes a device model present (single-flow).'
-      : `Present from ${verdict.presentScore} distinct tokens within ${formatDuration(evidence.windowMs)}; ${
-        verdict.keepScore} keep it so.`,
+    ...explainPolicy(verdict, falseAlarms, formatDuration(evidence.windowMs)),
     `A verdict ends when nothing has supported it for ${formatDuration(verdict.expiryMs)}.`,
+  ];
+}
+
+function explainPolicy({ policy, presentScore, keepScore }: DetectorConfig['verdict'],
+  { perMonth }: DetectorConfig['falseAlarms'], window: string): string[] {
+  if (policy === 'single-flow') return ['One accepted flow makes a device model present (single-flow).'];
+  const distinct = `present from ${presentScore} distinct tokens within ${window}; ${keepScore} keep it so`;
+  if (policy === 'distinct-tokens') return [`For every classifier: ${distinct}. Calibrations are not asked.`];
+  return [
+    `A calibrated classifier finds its device model wrongly in at most ${formatShare(perMonth)} homes a month.`,
+    `One that is not calibrated: ${distinct}. How often that is wrong is not known.`,
   ];
 }
 

@@ -55,7 +55,8 @@ test('three lines are a config, and it is dry', async () => {
   assert.equal(config.mail, undefined);
   assert.equal(config.block, undefined);
   assert.deepEqual(config.verdict,
-    { policy: 'distinct-tokens', presentScore: 3, keepScore: 1, expiryMs: 1_209_600_000 });
+    { policy: 'calibrated', presentScore: 3, keepScore: 1, expiryMs: 1_209_600_000 });
+  assert.deepEqual(config.falseAlarms, { perMonth: 0.003 });
   assert.equal(config.ladder.mitigate.isOn, false);
 });
 

@@ -9,7 +9,7 @@ import type { DeviceModelNotes, ExecutionContext, Executor, HomeContact, Outcome
 import type { MailOptions } from '../action-options.ts';
 import { composeMail, type DkimKey } from './mail-message.ts';
 import { readMailTemplates, type MailRung } from './mail-templates.ts';
-import { bareAddress, viewMail } from './mail-view.ts';
+import { bareAddress, joinNotes, viewMail } from './mail-view.ts';
 import { deliverMail, type SmtpServer } from './smtp-delivery.ts';
 
 export type MailExecutorParts = {
@@ -53,7 +53,8 @@ export function createMailExecutor(options: MailOptions, parts: MailExecutorPart
     const why = whyUnsafe(contact);
     if (why !== undefined) return { status: 'failed', detail: why };
     const language = templates.languageFor(action.channel, options.language);
-    const notes = parts.notesOf(action.deviceModel);
+    const { group = [] } = action.verdict;
+    const notes = joinNotes((group.length > 1 ? group : [action.deviceModel]).map(parts.notesOf), language);
     const view = viewMail(action, options, contact, notes, language, options.timeZone);
     const rung: MailRung = action.rung;
     const message = await composeMail({

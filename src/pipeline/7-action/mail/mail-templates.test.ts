@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { limits, OperatorError } from '#base';
 import { readMailTemplates, shippedTemplateNames, type MailRung, type MailText } from './mail-templates.ts';
-import { mailPlaceholders, sampleView, viewMail, type MailView } from './mail-view.ts';
+import { joinNotes, mailPlaceholders, sampleView, viewMail, type MailView } from './mail-view.ts';
 import { sampleAction, sampleVerdict } from '../../../../test/support/outbox-sample.ts';
 
 const shippedFolder = new URL('templates/', import.meta.url);
@@ -166,6 +166,27 @@ test('values of an action: honest counts, times in the reader\'s words', () => {
   const without = viewMail(sampleAction({ verdict: sampleVerdict({ evidence: undefined }) }), options, contact, notes,
     'en', 'UTC');
   assert.deepEqual([without.signs, without.seenFrom, without.seenTo], [undefined, undefined, undefined]);
+});
+
+test('of a group every title is named, in the words of the language, and nothing that is right for one of it alone', () => {
+  const notesOf = (title: string, vulnerabilities: readonly string[], adviceUrl?: string) =>
+    ({ deviceModel: title, title, vulnerabilities, adviceUrl });
+  const group = [notesOf('A camera', ['CVE-1-1'], 'https://a.example/'), notesOf('B camera', ['CVE-1-1', 'CVE-2-2'])];
+  const joined = joinNotes(group, 'de');
+  assert.deepEqual([joined.title, joined.vulnerabilities, joined.adviceUrl],
+    ['A camera oder B camera', ['CVE-1-1', 'CVE-2-2'], undefined]);
+  assert.equal(joinNotes([...group, notesOf('C lock', [])], 'en').title, 'A camera, B camera, or C lock');
+  assert.equal(joinNotes(group, 'es').title, 'A camera o B camera');
+  assert.deepEqual(joinNotes([group[0] as never], 'en'), group[0], 'alone it is as it was');
+  const sentence = { en: 'it is one of them', de: 'eines davon ist', es: 'uno de ellos' } as const;
+  for (const [language, said] of Object.entries(sentence)) {
+    for (const rung of mailRungs) {
+      const { text } = templates.render(rung, language, sampleView());
+      assert.ok(text.replace(/\s+/g, ' ').includes(said), `${rung} ${language}`);
+      const alone = templates.render(rung, language, { ...sampleView(), isGroup: false }).text;
+      assert.ok(!alone.replace(/\s+/g, ' ').includes(said), `${rung} ${language}`);
+    }
+  }
 });
 
 test('an override of one name leaves the others, and a language may be added', () => {

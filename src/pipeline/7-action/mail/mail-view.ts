@@ -34,12 +34,14 @@ export type MailView = {
   readonly isIndicated: boolean;
   /** A person ordered it. */
   readonly isOrdered: boolean;
+  /** It is one of several device models that cannot be told apart; the title names them all. */
+  readonly isGroup: boolean;
 };
 
 const everyPlaceholder: Record<keyof MailView, true> = {
   providerName: true, replyAddress: true, helpPhone: true, helpUrl: true, dkimDomain: true, name: true, title: true,
   vulnerabilities: true, adviceUrl: true, reference: true, signs: true, seenFrom: true, seenTo: true, lastSeen: true,
-  isVerified: true, isIndicated: true, isOrdered: true,
+  isVerified: true, isIndicated: true, isOrdered: true, isGroup: true,
 };
 export const mailPlaceholders: readonly string[] = Object.keys(everyPlaceholder);
 
@@ -70,6 +72,24 @@ export function viewMail(
     isVerified: hasReason('verified'),
     isIndicated: hasReason('indicator'),
     isOrdered: hasReason('operator-order'),
+    isGroup: (verdict.group?.length ?? 0) > 1,
+  };
+}
+
+/**
+ * What to say of device models of which one is there: all their titles, `A, B or C` as the language has it, all their
+ * weaknesses, and advice only where it is right for each of them.
+ *
+ * @param notes  at least one
+ */
+export function joinNotes(notes: readonly DeviceModelNotes[], language: string): DeviceModelNotes {
+  const [first, ...others] = notes as readonly [DeviceModelNotes, ...DeviceModelNotes[]];
+  const titles = [...new Set(notes.map(({ title }) => title))];
+  return {
+    deviceModel: first.deviceModel,
+    title: new Intl.ListFormat(language, { type: 'disjunction' }).format(titles),
+    vulnerabilities: [...new Set(notes.flatMap(({ vulnerabilities }) => vulnerabilities))],
+    adviceUrl: others.every(({ adviceUrl }) => adviceUrl === first.adviceUrl) ? first.adviceUrl : undefined,
   };
 }
 
@@ -95,6 +115,6 @@ export function sampleView(): MailView {
     helpUrl: 'https://example.net/help', dkimDomain: 'example.net', name: 'Alex Example', title: 'Example camera',
     vulnerabilities: 'CVE-2019-10999', adviceUrl: 'https://maker.example/advice', reference: 'ABCD1234', signs: '7',
     seenFrom: '1 May 2026 at 10:00 UTC', seenTo: '1 May 2026 at 11:00 UTC', lastSeen: '2 May 2026 at 11:00 UTC',
-    isVerified: true, isIndicated: true, isOrdered: true,
+    isVerified: true, isIndicated: true, isOrdered: true, isGroup: true,
   };
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { limits } from '#base';
-import { sampleAction, sampleStartMs } from '../../../../test/support/outbox-sample.ts';
+import { sampleAction, sampleStartMs, sampleVerdict } from '../../../../test/support/outbox-sample.ts';
 import { parseCef, parseSyslog } from '../../../../test/support/syslog-parser.ts';
 import { rungs } from '../action.ts';
 import { viewForReceiver } from '../webhook/receiver-view.ts';
@@ -38,6 +38,16 @@ test('a message, field by field', () => {
       dpt: '5000',
     },
   });
+});
+
+test('where it is one of several device models, all of them are named', () => {
+  const group = ['webcam.A.1', 'webcam.D_Link.DCS_933L'];
+  const action = sampleAction({ verdict: sampleVerdict({ group }) });
+  const { data, message } = parseSyslog(formatSyslog(viewForReceiver(action, true, (text) => text), header));
+  assert.equal(data['natlens@32473']?.group, group.join(','));
+  const { name, extension } = parseCef(message);
+  assert.equal(name, 'one of webcam.A.1, webcam.D_Link.DCS_933L present');
+  assert.deepEqual([extension.cs5Label, extension.cs5], ['group', group.join(',')]);
 });
 
 test('the example of the page is what is sent', () => {

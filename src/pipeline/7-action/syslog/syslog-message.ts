@@ -57,6 +57,7 @@ function formatStructuredData(view: ReceiverView): string {
   const parameters: readonly (readonly [string, string])[] = [
     ['id', view.id], ['home', view.home], ['deviceModel', view.deviceModel], ['episode', String(view.episode)],
     ['step', String(view.step)], ['reasons', view.reasons.join(',')], ['state', view.verdict.state],
+    ...(view.verdict.group === undefined ? [] : [['group', view.verdict.group.join(',')] as const]),
   ];
   // RFC 5424 §6.3.3: these three characters and no others.
   const texts = parameters.map(([name, value]) => `${name}="${bounded(value).replace(/["\\\]]/g, '\\$&')}"`);
@@ -66,7 +67,9 @@ function formatStructuredData(view: ReceiverView): string {
 function formatCef(view: ReceiverView, bytesMax: number): string {
   const { verdict, evidence, block } = view;
   const header = [
-    'CEF:0', 'natlens', 'natlens detector', eventVersion, view.rung, `${view.deviceModel} ${verdict.state}`,
+    'CEF:0', 'natlens', 'natlens detector', eventVersion, view.rung,
+    verdict.group === undefined ? `${view.deviceModel} ${verdict.state}`
+      : `one of ${verdict.group.join(', ')} ${verdict.state}`,
     String(severities[view.rung].cef),
   ].map((text) => bounded(text).replace(/[\\|]/g, '\\$&')).join('|');
   const extension: readonly (readonly [string, string | number | undefined])[] = [
@@ -77,6 +80,7 @@ function formatCef(view: ReceiverView, bytesMax: number): string {
     ['cs1Label', 'home'], ['cs1', view.home],
     ['cs2Label', 'deviceModel'], ['cs2', view.deviceModel],
     ['cs3Label', 'classifier'], ['cs3', verdict.classifier],
+    ...(verdict.group === undefined ? [] : [['cs5Label', 'group'], ['cs5', verdict.group.join(',')]] as const),
     ['cn1Label', 'episode'], ['cn1', view.episode],
     ['cnt', evidence?.signs],
     ['start', verdict.firstFlowMs],

@@ -20,6 +20,8 @@ export type ReceiverView = {
     readonly sinceMs: number;
     readonly firstFlowMs: number;
     readonly supportedMs: number;
+    /** Where it is one of several device models that cannot be told apart: which. */
+    readonly group?: readonly string[];
   };
   /** Of the window that led to the verdict. */
   readonly evidence: {
@@ -55,6 +57,7 @@ export function viewForReceiver(
     verdict: {
       state: verdict.state, classifier: verdict.classifier, sinceMs: verdict.sinceMs,
       firstFlowMs: verdict.firstFlowMs, supportedMs: verdict.supportedMs,
+      ...verdict.group !== undefined && { group: verdict.group },
     },
     evidence: evidence === undefined ? undefined : {
       score: evidence.score, signs: evidence.tokens.length, windowStartMs: evidence.windowStartMs,

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { limits, OperatorError } from '#base';
 import { testExecutorContract } from '../../../../test/support/executor-contract.ts';
-import { sampleAction, sampleStartMs } from '../../../../test/support/outbox-sample.ts';
+import { sampleAction, sampleStartMs, sampleVerdict } from '../../../../test/support/outbox-sample.ts';
 import { makeCertificate } from '../../../../test/support/test-certificate.ts';
 import type { ExecutionContext, Outcome, PlannedAction } from '../action.ts';
 import type { WebhookOptions } from '../action-options.ts';
@@ -148,6 +148,13 @@ test('the request: one signed POST of the documented body, and nothing of the ho
   for (const secretThing of ['Müller', '192.0.2.77', '203.0.113', action.id, action.id.slice(0, 12)]) {
     assert.equal(body.includes(secretThing), false, secretThing);
   }
+});
+
+test('where it is one of several device models, a receiver is told of all of them', () => {
+  const group = ['webcam.A.1', 'webcam.D_Link.DCS_933L'];
+  const view = viewForReceiver(sampleAction({ verdict: sampleVerdict({ group }) }), false, () => 'h-0');
+  const { data } = JSON.parse(formatWebhookBody(view)) as { data: { verdict: { group?: string[] } } };
+  assert.deepEqual(data.verdict.group, group);
 });
 
 test('the example of the page is what is sent', () => {

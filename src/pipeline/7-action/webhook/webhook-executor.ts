@@ -67,6 +67,7 @@ export function formatWebhookBody(view: ReceiverView): string {
       verdict: {
         state: verdict.state, classifier: verdict.classifier, since: toTime(verdict.sinceMs),
         firstFlow: toTime(verdict.firstFlowMs), supported: toTime(verdict.supportedMs),
+        ...verdict.group !== undefined && { group: verdict.group },
       },
       evidence: evidence === undefined ? null : {
         score: evidence.score, signs: evidence.signs, windowStart: toTime(evidence.windowStartMs),

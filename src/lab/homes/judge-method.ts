@@ -1,0 +1,126 @@
+/**
+ * What a method says about the homes of a trial: it is calibrated with one kind of them, and then counted in the
+ * others. Scores of homes are worked out once and held against any threshold.
+ */
+import { assertInvariant } from '#base';
+import type { FalseAlarmBudget } from '#verdict';
+import type { Parts } from '../calibrate/calibrate-classifier.ts';
+import type { ComposedHome } from './compose-homes.ts';
+import { gatherTokens, HomeWindows, type FlowTokens, type WindowOptions } from './home-windows.ts';
+import type { WorldUnit } from './lab-world.ts';
+import type { FittedMethod, HomeDecision } from './methods/home-method.ts';
+import type { Recording } from './recording.ts';
+
+/** The homes of a trial, the same for every method. */
+export type TrialHomes = {
+  readonly calibration: readonly ComposedHome[];
+  readonly without: readonly ComposedHome[];
+  readonly with: readonly ComposedHome[];
+};
+
+export type MethodOutcome = {
+  readonly method: string;
+  /** Device models that are not told apart, the one looked for among them; empty: it is told from all. */
+  readonly group: readonly string[];
+  /** Why it never says that the device model is there. */
+  readonly unfit: string | undefined;
+  /** Homes without any device model of the group, and [horizon] those of them where it is found by then. */
+  readonly nullHomes: number;
+  readonly falseAlarms: readonly number[];
+  /** Homes with another of the group, and those in which it is found: as one of the group, which is right. */
+  readonly groupHomes: number;
+  readonly groupFound: number;
+  /** Homes with the device model, and [horizon] those in which it is found by then. */
+  readonly positiveHomes: number;
+  readonly found: readonly number[];
+  /** [horizon] the same at the score that no more than `fixedFpr` of the null home-days reach. */
+  readonly foundAtFixedFpr: readonly number[];
+};
+
+/** Share of null home-days at which methods are compared, whatever their calibration. */
+export const fixedFpr = 0.003;
+
+export type JudgeOptions = WindowOptions & {
+  readonly seed: number;
+  readonly budget: FalseAlarmBudget;
+  /** As `CalibrationInput` has them. */
+  readonly units: Parts;
+  readonly unitOf: ReadonlyMap<string, WorldUnit>;
+};
+
+/** [horizon]: strongest window by then. */
+type Strongest = Float64Array;
+
+export function judgeMethod(fitted: FittedMethod, homes: TrialHomes, options: JudgeOptions):
+Omit<MethodOutcome, 'method'> {
+  const { measure, tokensOf } = createMeasure(fitted, options);
+  const decision = fitted.decide({
+    budget: options.budget, seed: options.seed, units: options.units, tokensOf, homeCount: homes.calibration.length,
+    nullScores: () => Float64Array.from(measure(homes.calibration), ofDay).sort(),
+  });
+  const { group } = decision;
+  const hasMember = ({ placements }: ComposedHome): boolean =>
+    placements.some(({ recording: { unit } }) => group.includes(unit.deviceModel));
+  const [withMember, nullHomes] = [homes.without.filter(hasMember), homes.without.filter((home) => !hasMember(home))];
+  const [nullStrongest, ownStrongest] = [measure(nullHomes), measure(homes.with)];
+  const bound = boundOf(nullStrongest);
+  const horizons = options.horizonsMs.keys();
+  return {
+    group, unfit: decision.unfit, nullHomes: nullHomes.length, positiveHomes: homes.with.length,
+    falseAlarms: countFound(nullHomes, nullStrongest, decision),
+    groupHomes: withMember.length, groupFound: countFound(withMember, measure(withMember), decision).at(-1) ?? 0,
+    found: countFound(homes.with, ownStrongest, decision),
+    foundAtFixedFpr: [...horizons].map((h) =>
+      ownStrongest.filter((strongest) => (strongest[h] as number) > bound).length),
+  };
+}
+
+type Measure = (homes: readonly ComposedHome[]) => Strongest[];
+
+/** Tokens of a recording are gathered once, of a unit's flows worked out once. */
+function createMeasure(fitted: FittedMethod, options: JudgeOptions):
+{ readonly measure: Measure; readonly tokensOf: (recording: Recording) => FlowTokens } {
+  const known = new Map<Recording, FlowTokens>();
+  const ofUnit = new Map<string, Uint32Array>();
+  const tokensOf = (recording: Recording): FlowTokens => {
+    const remembered = known.get(recording);
+    if (remembered !== undefined) return remembered;
+    const { device } = recording.unit;
+    const unit = options.unitOf.get(device);
+    assertInvariant(unit !== undefined, `a home with an unknown unit ${device}`);
+    const tokens = ofUnit.get(device) ?? fitted.tokensOf(unit.unit);
+    ofUnit.set(device, tokens);
+    const gathered = gatherTokens(recording, tokens);
+    known.set(recording, gathered);
+    return gathered;
+  };
+  const score = fitted.createScore();
+  const windows = new HomeWindows(options);
+  const measure: Measure = (homes) => homes.map((home) => {
+    const strongest = new Float64Array(options.horizonsMs.length);
+    windows.measure(home, tokensOf, score, strongest);
+    return strongest;
+  });
+  return { measure, tokensOf };
+}
+
+/** [horizon] homes in which it is found by then. */
+function countFound(homes: readonly ComposedHome[], strongest: readonly Strongest[], decision: HomeDecision): number[] {
+  const counts = new Array<number>(strongest[0]?.length ?? 0).fill(0);
+  for (const [i, { flowsADay }] of homes.entries()) {
+    for (const [h, score] of (strongest[i] as Strongest).entries()) {
+      if (decision.isPresent(score, flowsADay)) counts[h] = (counts[h] as number) + 1;
+    }
+  }
+  return counts;
+}
+
+/** The score that more than `fixedFpr` of the homes reach; what lies above it is found. */
+function boundOf(strongest: readonly Strongest[]): number {
+  const descending = Float64Array.from(strongest, ofDay).sort().reverse();
+  return Math.max(descending[Math.floor(fixedFpr * descending.length)] ?? 0, 0);
+}
+
+function ofDay(strongest: Strongest): number {
+  return strongest[strongest.length - 1] as number;
+}
