@@ -180,6 +180,8 @@ export const limits = {
   fieldSketchBytesMax: 4 << 20,
   /** Classifiers of one detector, second opinions among them. */
   detectorClassifiersMax: 1_024,
+  /** Calibrated classifiers of one device model that decide side by side. */
+  classifierVersionsMax: 4,
   /** Bytes of a detector's config; 16,384 homes take about 3 MB. */
   configBytesMax: 8 << 20,
   /** Faults of a config that are told at once. */

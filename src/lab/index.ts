@@ -34,6 +34,9 @@ export {
 } from './calibrate/calibration-units.ts';
 export { listLibraryFiles, loadCalibrationUnits, type LoadedUnits } from './calibrate/load-units.ts';
 export { createRecording, type Recording } from './homes/recording.ts';
+export { gatherTokens } from './homes/home-windows.ts';
+export { createWeightSum } from './homes/methods/window-scores.ts';
+export { ownFloorOf, ownWindowScores } from './homes/own-windows.ts';
 export { cutHours } from './drift/drift-hours.ts';
 export { watchDrift, type DriftDay, type DriftHistory } from './drift/watch-drift.ts';
 export { drawDrift } from './drift/draw-drift.ts';

@@ -11,7 +11,10 @@ import {
 } from '#classifier/train';
 import { findCatalog, type Catalog, type FlowNeeds } from '#feature';
 import { copyRows, createDictionaries, createFlowBatch, type FlowBatch } from '#flow';
-import { createRecording, cutHours, readTokens, watchDrift, type CalibrationUnit, type DriftHistory } from '#lab';
+import {
+  createRecording, createWeightSum, cutHours, gatherTokens, ownFloorOf, ownWindowScores, readTokens, watchDrift,
+  type CalibrationUnit, type DriftHistory,
+} from '#lab';
 import { labUnits, simulateLab } from '#sim';
 import { measureReference, type DriftHour } from '#verdict';
 import { meterLab, simulateUnits } from './simulate-null-units.ts';
@@ -120,6 +123,37 @@ test(`nothing is said without a change, in any of ${seeds} seeds`, (context) => 
     looked += told.length;
   }
   context.diagnostic(`${looked} days`);
+});
+
+test('homes with the new firmware are found in each of the next days, by nearly all of their windows', (context) => {
+  const windows = { windowMs: 3_600_000, bucketMs: 60_000 };
+  for (const [i, deviceModel] of deviceModels.entries()) {
+    const shipped = classifiers.get(deviceModel) as ShippedClassifier;
+    const shares: number[] = [];
+    for (let seed = 1; seed <= 3; seed++) {
+      const [unit] = simulate(seed * 7 + i, [deviceModel], days, changeDay) as [CalibrationUnit];
+      const [tokens] = readTokens([shipped], [unit], 10);
+      assert.ok(tokens !== undefined);
+      // Units follow within hours of the day.
+      const days24 = [changeDay, changeDay + 0.25, changeDay + 1, days].map((day) =>
+        rowAfter(unit, startOf(unit) + day * dayMs)) as [number, number, number, number];
+      const scoresOf = (first: number, end: number): Float64Array => {
+        const recording = createRecording(unit, unit.flows, first, end);
+        assert.ok(recording !== undefined);
+        return ownWindowScores([{ recording, tokens: gatherTokens(recording, tokens.rowsOf(unit.device)) }],
+          createWeightSum(tokens.weights), windows);
+      };
+      const floor = ownFloorOf(scoresOf(0, days24[0]), tokens.weights);
+      for (const [first, end] of [[days24[1], days24[2]], [days24[2], days24[3]]] as const) {
+        const scores = scoresOf(first, end);
+        assert.ok((scores.at(-1) as number) >= floor, `${deviceModel} is not found in a day, seed ${seed}`);
+        shares.push(scores.filter((score) => score >= floor).length / scores.length);
+      }
+    }
+    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    context.diagnostic(`${deviceModel}: ${mean.toFixed(3)} of the windows after the change`);
+    assert.ok(mean >= 0.9, `${deviceModel}: ${mean}`);
+  }
 });
 
 test('a classifier of the new firmware beside the old one restores what was lost', (context) => {

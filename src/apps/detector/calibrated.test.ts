@@ -60,6 +60,34 @@ test('a calibrated classifier decides by its fingerprint and null table, and exp
   assert.match(nothing, new RegExp(`^Nothing was seen of ${deviceModel}`, 'm'));
 });
 
+test('versions of one device model decide side by side and share the budget; the one that led is explained', async (t) => {
+  const fingerprint = makeWorldFingerprint();
+  const versions = {
+    // Of what the device model did before its new firmware one thing is left, which is not enough.
+    '2025.nlc': makeShippedArtifact({ fingerprint: { ...fingerprint, tokens: fingerprint.tokens.slice(0, 1) } }),
+    '2026.nlc': makeShippedArtifact(),
+  };
+  const world = await CoreWorld.open(t, homes, { classifiers: versions });
+  world.see(address);
+  const { engine } = world.core;
+  assert.equal(engine.classifiers.length, 2);
+  const verdict = engine.book.find(address, deviceModel);
+  assert.equal(verdict?.classifier, readArtifact(versions['2026.nlc']).digest);
+  const [reason] = explainHome(world.core, address).reasons;
+  assert.deepEqual([reason?.answer, reason?.seen.length], ['present', 2]);
+  // 12,000 home-days in four strata are enough for all of the budget, but not for half of it.
+  // 12,000 home-days in four strata are enough for all of the budget, but not for half of it.
+  const calibration = makeWorldCalibration({ homeDays: 3_000 });
+  const alone = await open(t, makeShippedArtifact({ calibration }));
+  alone.see(address);
+  assert.equal(alone.core.engine.book.find(address, deviceModel)?.state, 'present');
+  const both = await CoreWorld.open(t, homes, {
+    classifiers: { 'a.nlc': makeShippedArtifact({ calibration }), 'b.nlc': makeShippedArtifact({ calibration }, 2) },
+  });
+  both.see(address);
+  assert.equal(both.core.engine.book.find(address, deviceModel), undefined);
+});
+
 test('an expired calibration decides nothing; what was found before stands, and both are said', async (t) => {
   const world = await open(t, makeShippedArtifact({
     calibration: makeWorldCalibration({ expiresMs: startMs + hourMs }),

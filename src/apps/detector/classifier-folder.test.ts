@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import { limits } from '#base';
 import { fitClassifier, TrainingFlows } from '#classifier/train';
 import { readArtifact, writeArtifact, writeClassifier } from '#classifier/artifact';
 import { findCatalog, needsOf, type Catalog, type FlowNeeds } from '#feature';
@@ -186,6 +187,25 @@ test('classifiers of flows that are made otherwise are refused with the reason',
   writeFileSync(join(path, 'a.nlc'), first);
   const other = await openFolder(path, { flows: { ...madeByNatlens, activeTimeoutMs: 60_000 } }).poll();
   assert.deepEqual(other.refused.map(({ code }) => code), ['other-flows', 'other-flows']);
+});
+
+test('calibrated versions of one device model decide side by side, as many as may be', async () => {
+  const path = makeFolder();
+  const calibration = makeCalibration('webcam.A.1');
+  const windows = { windowMs: calibration.windowMs, bucketMs: calibration.bucketMs };
+  const [old, ...versions] = Array.from({ length: limits.classifierVersionsMax + 1 }, (_, i) =>
+    writeArtifact({ ...readArtifact(first), calibration: { ...calibration, expiresMs: i } })) as
+    [Uint8Array, ...Uint8Array[]];
+  for (const [i, bytes] of [old, ...versions].entries()) writeFileSync(join(path, `${i}.nlc`), bytes);
+  writeFileSync(join(path, '0-bare.nlc'), firstAgain);
+  writeFileSync(join(path, '1-copy.nlc'), versions[0] as Uint8Array);
+  const { used: inUse, refused } = await look(openFolder(path, { windows }));
+  assert.deepEqual(inUse, versions.map((bytes, i) => used(`${i + 1}.nlc`, bytes)));
+  assert.deepEqual(refused, ['0-bare.nlc superseded', '0.nlc superseded', '1-copy.nlc superseded']);
+  // Where distinct tokens decide, there is one; and one without a calibration behind them takes their place.
+  assert.equal((await look(openFolder(path))).used.length, 1);
+  writeFileSync(join(path, '9.nlc'), firstAgain);
+  assert.deepEqual((await look(openFolder(path, { windows }))).used, [used('9.nlc', firstAgain)]);
 });
 
 test('a calibration with other windows is refused where calibrations decide', async () => {

@@ -38,7 +38,7 @@ export type RefusalCode =
   | 'other-flows'
   /** It was calibrated with other windows of evidence than the config's. */
   | 'other-windows'
-  /** Another file has a classifier of the device model, and comes later by name. */
+  /** Another file has a classifier of the device model, and comes later by name; or too many versions do. */
   | 'superseded'
   /** The very classifier decides already: it is no second opinion on itself. */
   | 'same-as-first';
@@ -269,7 +269,7 @@ export class ClassifierFolder {
       if (misfit === undefined) usable.push({ file, stage, ...shipped });
       else refused.push({ file, ...misfit, keepsLast: false });
     }
-    const classifiers = refuseRepeated(usable, refused);
+    const classifiers = refuseRepeated(usable, refused, this.#options.windows !== undefined);
     const shape = JSON.stringify([classifiers.map(({ file, digest, stage }) => [file, digest, stage]), refused]);
     const changed = shape !== this.#shape;
     this.#shape = shape;
@@ -291,15 +291,32 @@ export class ClassifierFolder {
   }
 }
 
-/** Of one device model and stage the last by file name, and no second opinion that decides already. */
-function refuseRepeated(usable: readonly LoadedClassifier[], refused: RefusedFile[]): LoadedClassifier[] {
+/**
+ * Of one device model and stage the last by file name, and no second opinion that decides already. Where calibrations
+ * decide, several that carry one stand side by side, as of several versions of the firmware: they share one budget.
+ */
+function refuseRepeated(usable: readonly LoadedClassifier[], refused: RefusedFile[], isCalibrated: boolean):
+LoadedClassifier[] {
   const keyOf = ({ stage, classifier }: LoadedClassifier): string => `${stage} ${classifier.deviceModel}`;
-  const last = new Map(usable.map((loaded) => [keyOf(loaded), loaded]));
-  const deciding = new Set([...last.values()].filter(({ stage }) => stage === 1).map(({ digest }) => digest));
+  const kept = new Set<LoadedClassifier>();
+  const last = new Map<string, LoadedClassifier>();
+  for (const [key, group] of Map.groupBy(usable, keyOf)) {
+    const winner = group.at(-1) as LoadedClassifier;
+    const isVersion = ({ stage, calibration }: LoadedClassifier): boolean =>
+      isCalibrated && stage === 1 && calibration !== undefined;
+    last.set(key, winner);
+    kept.add(winner);
+    // The same content under two names is one version.
+    if (isVersion(winner)) {
+      const versions = new Map(group.filter(isVersion).map((loaded) => [loaded.digest, loaded]));
+      for (const version of [...versions.values()].slice(-limits.classifierVersionsMax)) kept.add(version);
+    }
+  }
+  const deciding = new Set([...kept].filter(({ stage }) => stage === 1).map(({ digest }) => digest));
   return usable.filter((loaded) => {
     const { file, stage, digest, classifier } = loaded;
-    const winner = last.get(keyOf(loaded));
-    if (winner !== loaded) {
+    if (!kept.has(loaded)) {
+      const winner = last.get(keyOf(loaded));
       const detail = `${winner?.file} has a classifier of ${classifier.deviceModel}, too, and is the later by name.`;
       refused.push({ file, code: 'superseded', detail, keepsLast: false });
       return false;

@@ -121,8 +121,12 @@ function describeModels({ config, engine, steady }: DetectorCore, verdicts: read
   const reasons: HomeReason[] = [];
   const unseen: string[] = [];
   for (const deviceModel of [...names].sort()) {
-    const loaded = deciding.find(({ classifier }) => classifier.deviceModel === deviceModel);
     const verdict = verdicts.find((each) => each.deviceModel === deviceModel);
+    const versions = deciding.filter(({ classifier }) => classifier.deviceModel === deviceModel);
+    // The version that led to the verdict, else the latest that decides.
+    const loaded = versions.find(({ digest }) => digest === verdict?.classifier) ??
+      versions.findLast(({ digest }) => engine.decisions.decisionOf(digest, wallMs)?.decidesBy !== 'nothing') ??
+      versions.at(-1);
     const latest = evidence.find(({ classifier }) => classifier === loaded?.digest);
     const decision = loaded === undefined ? undefined : engine.decisions.decisionOf(loaded.digest, wallMs);
     if (verdict === undefined && latest === undefined && decision?.decidesBy !== 'nothing') {

@@ -39,12 +39,15 @@ test('seeds deal differently', () => {
   assert.equal(new Set(dealt).size, 4);
 });
 
-test('a smaller library is a part of the larger one, and the other roles stay', () => {
+test('a smaller library is a part of the larger one; what it lacks is in homes that test, unknown to all', () => {
   const whole = assignRoles(units, { deviceModel: wanted, seed: 3 });
   const half = assignRoles(units, { deviceModel: wanted, seed: 3, libraryShare: 0.5 });
   assert.ok(countOf(half, 'library') < countOf(whole, 'library') && countOf(half, 'library') > 0);
-  for (const [device, role] of half) assert.equal(whole.get(device), role);
-  for (const role of ['calibration', 'test'] as const) assert.equal(countOf(half, role), countOf(whole, role));
+  assert.equal(half.size, whole.size);
+  for (const [device, role] of half) {
+    const before = whole.get(device);
+    assert.ok(before === role || (before === 'library' && role === 'test'), `${device}: ${before} and ${role}`);
+  }
 });
 
 test('planted faults are found: two roles of a device model, a role of the one looked for, a name twice', () => {

@@ -21,14 +21,14 @@ export type RoleOptions = {
   /** The device model that is looked for: its own units have no role. */
   readonly deviceModel: string;
   readonly seed: number;
-  /** Share of the library that is kept, 0..1: the others have no role. By default all. */
+  /** Share of the library that is kept, 0..1: the others are in homes that test, and nobody knows them. Default: all. */
   readonly libraryShare?: number;
 };
 
 /**
  * Deals units to roles: half to the library, a quarter each to calibration and test. The same seed deals the same way,
- * in whatever order the units come; a smaller library is a part of the larger one, and the other roles stay as they
- * are.
+ * in whatever order the units come; a smaller library is a part of the larger one, the calibration stays as it is, and
+ * the test grows by what was taken out.
  *
  * @returns  by name of the unit; those without a role are not in it
  */
@@ -43,8 +43,8 @@ export function assignRoles(units: readonly RoleUnit[], options: RoleOptions): R
     const libraryEnd = Math.round(names.length / 2);
     const calibrationEnd = libraryEnd + Math.round((names.length - libraryEnd) / 2);
     for (const [i, name] of names.entries()) {
-      if (i >= Math.ceil(libraryEnd * libraryShare) && i < libraryEnd) continue;
-      const role = i < libraryEnd ? 'library' : i < calibrationEnd ? 'calibration' : 'test';
+      const isKnown = i < Math.ceil(libraryEnd * libraryShare);
+      const role = isKnown ? 'library' : i >= libraryEnd && i < calibrationEnd ? 'calibration' : 'test';
       for (const { device } of hands.get(name) ?? []) roles.set(device, role);
     }
   }

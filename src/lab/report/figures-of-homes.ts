@@ -73,7 +73,7 @@ export function drawLibrary({ library, settings }: HomesReport): Figure | undefi
   });
   return {
     id: 'libraries', title: 'False alarms with a part of the library', panels,
-    caption: 'Units that are taken out of the library are nowhere else either: nobody knows them. Points: all device ' +
+    caption: 'Units that are taken out of the library are in homes that test: nobody knows them. Points: all device ' +
       'models and seeds together. Lines: up to the 95 % bound. Dashed: what is promised per home-day.',
   };
 }
