@@ -21,7 +21,7 @@ export type RoleOptions = {
   /** The device model that is looked for: its own units have no role. */
   readonly deviceModel: string;
   readonly seed: number;
-  /** Share of the library that is kept, 0..1: the others are in homes that test, and nobody knows them. Default: all. */
+  /** Share of the library that is kept, 0..1: the others are in homes that test, known to nobody. By default all. */
   readonly libraryShare?: number;
 };
 
