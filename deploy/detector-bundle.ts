@@ -92,6 +92,8 @@ export async function bundleDetector(options: BundleOptions = {}): Promise<Bundl
     ...imports.map(({ path }) => `${path} is left over as an import`),
     ...inside.flatMap((path) => forbidden.filter(([pattern]) => pattern.test(path))
       .map(([, reason]) => `${path} is in it, which ${reason}`)),
+    // esbuild leaves them in regular expressions.
+    ...(bytes.some((byte) => byte > 127) ? ['a character in it is not ASCII, and doubles its text in memory'] : []),
     ...(bytes.length > bytesMax ? [`it has ${bytes.length} bytes, and ${bytesMax} are allowed`] : []),
   ];
   if (faults.length > 0) throw new Error(`The detector's bundle is not fit to ship:\n${faults.join('\n')}`);

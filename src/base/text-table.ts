@@ -6,7 +6,7 @@ export function formatTable(heading: readonly string[], rows: readonly (readonly
   const widths = heading.map((title, column) =>
     Math.max(title.length, ...clean.map((cells) => (cells[column] ?? '').length)));
   const isNumber = heading.map((_, column) => clean.length > 0 &&
-    clean.every((cells) => /^[\d,. %×-]*$/.test(cells[column] ?? '')));
+    clean.every((cells) => /^[\d,. %\u00d7-]*$/.test(cells[column] ?? '')));
   const line = (cells: readonly string[]): string =>
     cells.map((cell, column) => isNumber[column]
       ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))

@@ -76,7 +76,7 @@ export function makeCalibration(deviceModel: string, seed = 1): Calibration {
       const bin = Math.min(nullBinCount - 1, Math.floor(20 * -Math.log(1 - random.uniform())));
       bins[bin] = (bins[bin] as number) + 1;
     }
-    return bins;
+    return bins.slice(0, bins.findLastIndex((count) => count > 0) + 1);
   });
   return {
     windowMs: 3_600_000, bucketMs: 60_000, nullTable: { homeDays }, ownFloor: 12.5,

@@ -7,7 +7,7 @@ import { type BigIntStats, watch, type FSWatcher } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeError, limits, TrustError, type TrustErrorCode } from '#base';
-import { readArtifact, type ShippedClassifier } from '#classifier/artifact';
+import { packFingerprint, readArtifact, type ShippedClassifier } from '#classifier/artifact';
 import { checkNeeds } from '#feature';
 import type { FlowSetInfo } from '#flow';
 import { describeOtherWindows } from '#verdict';
@@ -247,7 +247,10 @@ export class ClassifierFolder {
       const { classifier, fingerprint, secondStage, calibration, digest } = readArtifact(bytes);
       // The same content again, such as after a copy: the one that is in use stays.
       const good = before?.good?.digest === digest ? before.good
-        : { classifier, fingerprint, secondStage, calibration, digest, sizeBytes: bytes.length };
+        : {
+            classifier, secondStage, calibration, digest, sizeBytes: bytes.length,
+            fingerprint: fingerprint === undefined ? undefined : packFingerprint(fingerprint),
+          };
       return { file, stage, mark, looks, good, fault: undefined };
     } catch (thrown) {
       // A file that is being written is cut until it is whole, which changes its mark.

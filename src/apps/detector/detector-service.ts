@@ -17,7 +17,7 @@ import { describeOutcome } from './describe-outcome.ts';
 import { DetectorEngine, type EngineEvent } from './engine.ts';
 import { WatchedExecutors } from './executors.ts';
 import { HealthServer } from './health-server.ts';
-import { ExportIntake } from './input/export-intake.ts';
+import { ExportIntake, intakeDefaults } from './input/export-intake.ts';
 import { TcpListener } from './input/tcp-listener.ts';
 import { UdpListener, type ListenerParts } from './input/udp-listener.ts';
 import { HealthJudge } from './judge-health.ts';
@@ -115,6 +115,7 @@ export class DetectorService {
     this.log = new Logger({ level: config.log.level, stream: parts.logStream, nowMs: wallMs });
     this.desk = new ActionDesk(config, new Outbox(this.store.db));
     this.engine = new DetectorEngine({
+      batchRows: intakeDefaults.batchRows,
       config, store: this.store, desk: this.desk, nowMs, saveTime: () => this.steady.save(),
       onEvent: (event) => this.#noteEvent(event),
     });

@@ -36,6 +36,11 @@ export type EngineParts = {
   /** What a restart needs to go on with the same timeline. */
   readonly saveTime: () => SavedTime;
   readonly onEvent: (event: EngineEvent) => void;
+  /**
+   * Rows that are scored together, and windows judged after. Fewer take less memory, but windows of late flows are then
+   * looked at more often on the way to what they hold in the end.
+   */
+  readonly batchRows?: number;
 };
 
 /** When a batch came, on both timelines. */
@@ -62,14 +67,15 @@ export class DetectorEngine {
   readonly sketch: FieldSketch;
   readonly #parts: EngineParts;
   readonly #indicators: IndicatorMatcher;
-  readonly #splitter = new BatchSplitter(engineRows);
+  readonly #batchRows: number;
+  readonly #splitter: BatchSplitter;
   readonly #drift = new DriftWatch();
-  readonly #homes = new Uint32Array(engineRows);
-  readonly #endMs = new Float64Array(engineRows);
+  readonly #homes: Uint32Array;
+  readonly #endMs: Float64Array;
   #classifiers: readonly LoadedClassifier[] = [];
   #thresholds: readonly number[] = [];
   #scorer = new Scorer([]);
-  #finder = new TokenFinder([], engineRows);
+  #finder: TokenFinder;
   #isAccepted: readonly Uint8Array[] = [];
   #accepted = new Float64Array(0);
   #flowCount = 0;
@@ -92,6 +98,11 @@ export class DetectorEngine {
   constructor(parts: EngineParts) {
     const { config, store } = parts;
     this.#parts = parts;
+    this.#batchRows = parts.batchRows ?? batchRowsDefault;
+    this.#splitter = new BatchSplitter(this.#batchRows);
+    this.#homes = new Uint32Array(this.#batchRows);
+    this.#endMs = new Float64Array(this.#batchRows);
+    this.#finder = new TokenFinder([], this.#batchRows);
     this.evidence = new EvidenceStore(config.evidence);
     this.book = new VerdictBook(config.verdict);
     this.mapper = new HomeMapper(config.homes, this.evidence);
@@ -116,16 +127,16 @@ export class DetectorEngine {
   setClassifiers(classifiers: readonly LoadedClassifier[]): void {
     this.#classifiers = classifiers;
     const values = classifiers.map(({ classifier }) => classifier);
-    this.#scorer = new Scorer(values, { batchRows: engineRows });
+    this.#scorer = new Scorer(values, { batchRows: this.#batchRows });
     this.#thresholds = values.map(({ thresholds }) =>
       chooseThreshold(thresholds, this.#parts.config.classifiers.threshold));
-    this.#isAccepted = values.map(() => new Uint8Array(engineRows));
+    this.#isAccepted = values.map(() => new Uint8Array(this.#batchRows));
     this.#accepted = new Float64Array(values.length);
     this.decisions.setClassifiers(classifiers);
     const { verdict } = this.#parts.config;
     const fingerprints = classifiers.map((loaded) => fingerprintFor(verdict, loaded));
     this.#finder = new TokenFinder(classifiers.map(({ classifier, secondStage }, i) =>
-      ({ classifier, secondStage, fingerprint: fingerprints[i] })), engineRows);
+      ({ classifier, secondStage, fingerprint: fingerprints[i] })), this.#batchRows);
     this.evidence.setClassifiers(this.decisions.evidenceClassifiers());
     this.sketch.setClassifiers(classifiers.map(({ digest, stage }, i) =>
       (stage === 1 && fingerprints[i] !== undefined ? digest : undefined)));
@@ -417,8 +428,7 @@ export class DetectorEngine {
   }
 }
 
-/** Rows that are scored together: as many as the intake hands on. */
-const engineRows = 1_024;
+const batchRowsDefault = 1_024;
 /** Homes that are planned for in one tick, when nothing happened in them. */
 const homesPerTick = 64;
 /** Between two looks at what is due: a notice that waits ten minutes may wait one longer. */

@@ -30,7 +30,7 @@ test('what is read is what was written', (context) => {
 test('strata without home-days, and a card that says little, can be written', () => {
   const bare: Calibration = {
     windowMs: 3_600_000, bucketMs: 60_000,
-    nullTable: { homeDays: Array.from({ length: activityCount }, () => new Array<number>(nullBinCount).fill(0)) },
+    nullTable: { homeDays: Array.from({ length: activityCount }, () => []) },
     ownFloor: 0, group: [], expiresMs: 0,
     card: {
       sources: ['field'], promisedFpr: 1, measuredFpr: 0, fprUpper95: 1, testHomeDays: 0, nullUnits: 0, detection: [],
@@ -72,17 +72,21 @@ test('the table of the page has the fields, in their order', () => {
     ...keysOf('card', card)]);
 });
 
+/** Bins with another count in one of them, which may lie behind the last. */
+const withCount = (bins: readonly number[], bin: number, count: number): number[] =>
+  Array.from({ length: Math.max(bins.length, bin + 1) }, (_, at) => (at === bin ? count : bins[at] ?? 0));
+
 test('every field is checked', () => {
   const { card, nullTable: { homeDays } } = sample;
   const withBin = (bin: number, count: number): Calibration =>
-    ({ ...sample, nullTable: { homeDays: [homeDays[0]?.with(bin, count) ?? [], ...homeDays.slice(1)] } });
+    ({ ...sample, nullTable: { homeDays: [withCount(homeDays[0] ?? [], bin, count), ...homeDays.slice(1)] } });
   const refused = (calibration: unknown, sentence: RegExp): void =>
     assert.match(String(read(calibration as Calibration)), sentence);
   const withCard = (more: { [Name in keyof CalibrationCard]?: unknown }, sentence: RegExp): void =>
     refused({ ...sample, card: { ...card, ...more } }, sentence);
   refused({ ...sample, nullTable: { homeDays: homeDays.slice(1) } }, /lacks strata/);
   for (const count of [0.5, -1, NaN]) refused(withBin(3, count), /counts of home-days/);
-  const tooLong = [[...homeDays[0] ?? [], 1], ...homeDays.slice(1)];
+  const tooLong = [withCount(homeDays[0] ?? [], nullBinCount, 1), ...homeDays.slice(1)];
   refused({ ...sample, nullTable: { homeDays: tooLong } }, /counts of home-days/);
   refused(withBin(3, Number.MAX_SAFE_INTEGER), /more home-days than can be counted/);
   for (const windowMs of [0, -60_000, 90_001, 1.5, '1h']) refused({ ...sample, windowMs }, /which windows/);

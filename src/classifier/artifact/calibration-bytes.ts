@@ -92,7 +92,7 @@ function takeNullTable(value: unknown): NullTable | string {
     if (!Array.isArray(entries) || !entries.every(isEntry) || !isAscending(entries.map(([bin]) => bin))) {
       return 'The null table has something else than counts of home-days, bin by bin.';
     }
-    const bins = new Array<number>(nullBinCount).fill(0);
+    const bins = new Array<number>((entries.at(-1)?.[0] ?? -1) + 1).fill(0);
     for (const [bin, count] of entries) {
       bins[bin] = count;
       total += count;

@@ -11,7 +11,7 @@ import {
 import { batchOf, makeFlows } from '../../../test/support/labelled-flows.ts';
 import { makeFingerprint } from '../../../test/support/shipped-parts.ts';
 import { rootFolder } from '../../../test/support/source-tree.ts';
-import { readFingerprint, writeFingerprint } from './fingerprint-bytes.ts';
+import { packFingerprint, readFingerprint, writeFingerprint } from './fingerprint-bytes.ts';
 import { SectionWriter } from './section-cursor.ts';
 
 const sample = makeFingerprint(40);
@@ -31,6 +31,14 @@ test('what is read is what was written, of every family', () => {
   assert.deepEqual(readFingerprint(sampleBytes), sample);
   const empty = { tokens: [], libraryUnits: 0 };
   assert.deepEqual(readFingerprint(writeFingerprint(empty)), empty);
+});
+
+test('a packed fingerprint is the same one at every look', () => {
+  const packed = packFingerprint(sample);
+  for (let look = 0; look < 2; look++) {
+    assert.deepEqual({ tokens: packed.tokens, libraryUnits: packed.libraryUnits }, sample);
+  }
+  assert.notEqual(packed.tokens, packed.tokens);
 });
 
 test('tokens that flows show can be written', () => {

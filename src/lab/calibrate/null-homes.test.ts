@@ -44,7 +44,7 @@ test('every home-day is counted once, and the busiest stratum is filled up with 
   assert.ok(busiest >= 500 && busiest < 800, `${busiest} busy ones`);
   assert.ok(countHomeDays(table) >= 500 && countHomeDays(table) <= 800);
   // Nothing was shown: all are in the lowest bin.
-  assert.equal(table.homeDays.reduce((sum, bins) => sum + (bins[0] as number), 0), countHomeDays(table));
+  assert.equal(table.homeDays.reduce((sum, bins) => sum + (bins[0] ?? 0), 0), countHomeDays(table));
 });
 
 test('homes too quiet to become busy are not united without end', () => {

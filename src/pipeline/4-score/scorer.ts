@@ -53,7 +53,9 @@ export class Scorer {
    */
   constructor(classifiers: readonly Classifier[], options: Partial<ScorerOptions> = {}) {
     const { kernel, batchRows } = { ...scorerDefaults, ...options };
-    this.#kernel = kernel === 'wasm' ? new ForestKernel() : undefined;
+    // Its memory is for forests: where there is none it is not taken.
+    this.#kernel = kernel === 'wasm' && classifiers.some(({ detector }) => isForest(detector))
+      ? new ForestKernel() : undefined;
     const encoders = classifiers.map(({ encoder }) => createEncoder(encoder));
     const matrixes = new Map([...new Set(encoders.map(({ catalog }) => catalog))].map(
       (catalog) => [catalog, createFeatureMatrix(catalog, batchRows)]));

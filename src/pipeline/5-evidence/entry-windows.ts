@@ -3,18 +3,31 @@ import { assertInvariant, limits } from '#base';
 import { countRingBits, oldestRingBit } from './bucket-ring.ts';
 import { chainEnd, type EvidenceTable } from './evidence-table.ts';
 import type { EvidenceToken } from './evidence.ts';
-import type { Fingerprint, FingerprintToken } from './fingerprint.ts';
+import type { Fingerprint } from './fingerprint.ts';
 import { formatToken, tokenWeight } from './token.ts';
 
 /** A window by its last bucket and its length. */
 export type BucketWindow = { readonly end: number; readonly buckets: number };
 
-/** [token] weights. @throws InvariantError  they cannot be summed up exactly in any order, or there are too many */
-export function weightsOf({ tokens }: Fingerprint): Float64Array {
+/** What evidence needs of a fingerprint. */
+export type LearnedTokens = {
+  /** [token] */
+  readonly texts: readonly string[];
+  /** [token] */
+  readonly weights: Float64Array;
+  /** [token]: as it was told of last. Evidence of many homes says the same of it, and shares the object. */
+  readonly told: (EvidenceToken | undefined)[];
+};
+
+/** @throws InvariantError  the weights cannot be summed up exactly in any order, or there are too many tokens */
+export function learnedTokensOf({ tokens }: Fingerprint): LearnedTokens {
   assertInvariant(tokens.length <= limits.fingerprintTokensMax, `a fingerprint of ${tokens.length} tokens`);
   assertInvariant(tokens.every(({ weight }) => weight > 0 && Number.isInteger(64 * weight)),
     'a token weighs what no sum holds exactly');
-  return Float64Array.from(tokens, ({ weight }) => weight);
+  return {
+    texts: tokens.map(({ text }) => text), weights: Float64Array.from(tokens, ({ weight }) => weight),
+    told: tokens.map(() => undefined),
+  };
 }
 
 /**
@@ -44,7 +57,7 @@ export function measureWindow(
 
 /** The tokens of a window, ascending by text. */
 export function listTokens(
-  table: EvidenceTable, entry: number, { end, buckets }: BucketWindow, fingerprint: Fingerprint | undefined,
+  table: EvidenceTable, entry: number, { end, buckets }: BucketWindow, learned: LearnedTokens | undefined,
 ): readonly EvidenceToken[] {
   const { words, ringBits } = table;
   const from = (table.head[entry] as number) - end;
@@ -53,9 +66,17 @@ export function listTokens(
     const seen = countRingBits(words, table.ringOf(token), ringBits, from, from + buckets);
     if (seen === 0) continue;
     const key = table.keyOf(token);
-    const { text, weight } = fingerprint === undefined ? { text: formatToken(words, key), weight: tokenWeight }
-      : fingerprint.tokens[words[key] as number] as FingerprintToken;
-    tokens.push(Object.freeze({ text, weight, buckets: seen }));
+    tokens.push(learned === undefined
+      ? Object.freeze({ text: formatToken(words, key), weight: tokenWeight, buckets: seen })
+      : tellToken(learned, words[key] as number, seen));
   }
   return Object.freeze(tokens.sort((a, b) => (a.text < b.text ? -1 : 1)));
+}
+
+function tellToken({ texts, weights, told }: LearnedTokens, index: number, buckets: number): EvidenceToken {
+  const before = told[index];
+  if (before?.buckets === buckets) return before;
+  const token = Object.freeze({ text: texts[index] as string, weight: weights[index] as number, buckets });
+  told[index] = token;
+  return token;
 }

@@ -6,7 +6,7 @@
 import { assertInvariant, limits } from '#base';
 import { readPortClass } from '#feature';
 import type { FlowBatch } from '#flow';
-import { listTokens, measureWindow, weightsOf, type BucketWindow } from './entry-windows.ts';
+import { learnedTokensOf, listTokens, measureWindow, type BucketWindow, type LearnedTokens } from './entry-windows.ts';
 import { readEvidence, writeEvidence, type EvidenceParts } from './evidence-bytes.ts';
 import { compareKeys, nameKey, windowKey, type EvidenceKey } from './evidence-key.ts';
 import {
@@ -47,8 +47,8 @@ export class EvidenceStore {
   #classifiers: readonly EvidenceClassifier[] = [];
   /** Index of a classifier by device model and digest. */
   #classifierIndex = new Map<string, number>();
-  /** [classifier]: weights of its fingerprint's tokens. */
-  #weights: readonly (Float64Array | undefined)[] = [];
+  /** [classifier]: its fingerprint's tokens. */
+  #learned: readonly (LearnedTokens | undefined)[] = [];
   #bucketOf = new Float64Array(0);
   #portClass = new Uint32Array(0);
   /** Entries that changed since changes were taken; one may be here twice, and then is clean the second time. */
@@ -99,7 +99,8 @@ export class EvidenceStore {
     this.#passed = this.#passed.filter(({ change }) => kept.has(nameKey(change.deviceModel, change.classifier)));
     this.#classifiers = list;
     this.#classifierIndex = index;
-    this.#weights = list.map(({ fingerprint }) => (fingerprint === undefined ? undefined : weightsOf(fingerprint)));
+    this.#learned = list.map(({ fingerprint }) =>
+      (fingerprint === undefined ? undefined : learnedTokensOf(fingerprint)));
   }
 
   /**
@@ -136,7 +137,7 @@ export class EvidenceStore {
     this.#placeRows(rows, rowCount);
     readPortClass(batch.columns, rowCount, this.#portClass);
     for (let classifier = 0; classifier < rows.isAccepted.length; classifier++) {
-      const weights = this.#weights[classifier];
+      const weights = this.#learned[classifier]?.weights;
       if (weights === undefined) this.#takeAccepted(batch, classifier, rows);
       else this.#takeTokens(rowCount, classifier, rows, weights.length);
     }
@@ -227,7 +228,7 @@ export class EvidenceStore {
     const table = this.#table;
     const tokens = entry === chainEnd ? 0 : table.tokensOf[entry] as number;
     // A fingerprint's own length bounds its tokens.
-    const tokensMax = this.#weights[classifier] === undefined ? this.options.tokensMax : Infinity;
+    const tokensMax = this.#learned[classifier] === undefined ? this.options.tokensMax : Infinity;
     if (tokens < tokensMax && !table.isFull) return true;
     if (tokens === 0) {
       this.#tokensRefused++;
@@ -316,7 +317,7 @@ export class EvidenceStore {
     const home = table.home[entry] as number;
     const classifier = this.#classifiers[table.classifier[entry] as number] as EvidenceClassifier;
     if (classifier.stage !== 1) return;
-    const weights = this.#weights[table.classifier[entry] as number];
+    const weights = this.#learned[table.classifier[entry] as number]?.weights;
     const head = table.head[entry] as number;
     const first = Math.max(table.dirtyFrom[entry] as number, head - this.#latenessBuckets);
     const { bucketMs } = this.options;
@@ -358,9 +359,9 @@ export class EvidenceStore {
 
   #describe(entry: number, end: number): Evidence | undefined {
     const table = this.#table;
-    const { deviceModel, classifier, fingerprint } = this.#classifiers[table.classifier[entry] as number] as
-      EvidenceClassifier;
-    const tokens = listTokens(table, entry, this.#windowAt(end), fingerprint);
+    const index = table.classifier[entry] as number;
+    const { deviceModel, classifier } = this.#classifiers[index] as EvidenceClassifier;
+    const tokens = listTokens(table, entry, this.#windowAt(end), this.#learned[index]);
     if (tokens.length === 0) return undefined;
     const { bucketMs, windowMs } = this.options;
     const windowEndMs = (end + 1) * bucketMs;
@@ -398,7 +399,7 @@ export class EvidenceStore {
     const taken = parts.entries.flatMap(({ deviceModel, classifier, tokens }) => {
       const classifierIndex = this.#classifierIndex.get(nameKey(deviceModel, classifier));
       if (classifierIndex === undefined) return [];
-      const tokenCount = this.#weights[classifierIndex]?.length;
+      const tokenCount = this.#learned[classifierIndex]?.weights.length;
       const isLearned = isLearnedToken(tokens[0] as Uint32Array, 0);
       return isLearned === (tokenCount !== undefined) ? [{ classifierIndex, tokenCount, tokens }] : [];
     });

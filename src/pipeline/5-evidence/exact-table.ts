@@ -2,14 +2,16 @@
  * A hash table from tuples of three numbers to indices, made once and then asked for every flow: open addressing, at
  * most half full, keys compared exactly. What is in it comes from artifacts, never from flows.
  */
+import { assertInvariant } from '#base';
 
 /** What `find` says of a tuple that is not there. */
 export const notFound = -1;
 
 export class ExactTable {
   readonly #mask: number;
-  /** [slot × 3]; slots without an index are empty. */
+  /** [index × 3]: close together, where slots are mostly empty. */
   readonly #keys: Float64Array;
+  /** [slot] */
   readonly #index: Int32Array;
   #count = 0;
 
@@ -17,7 +19,7 @@ export class ExactTable {
   constructor(countMax: number) {
     const slots = 2 ** Math.ceil(Math.log2(Math.max(8, 2 * countMax)));
     this.#mask = slots - 1;
-    this.#keys = new Float64Array(3 * slots);
+    this.#keys = new Float64Array(3 * countMax);
     this.#index = new Int32Array(slots).fill(notFound);
   }
 
@@ -30,7 +32,8 @@ export class ExactTable {
     const slot = this.#slotOf(a, b, c);
     const known = this.#index[slot] as number;
     if (known !== notFound) return known;
-    this.#keys.set([a, b, c], 3 * slot);
+    assertInvariant(3 * this.#count < this.#keys.length, 'a table was made for fewer tuples');
+    this.#keys.set([a, b, c], 3 * this.#count);
     this.#index[slot] = this.#count;
     return this.#count++;
   }
@@ -47,8 +50,9 @@ export class ExactTable {
     const mask = this.#mask;
     let slot = hashOf(a, b, c) & mask;
     for (;;) {
-      if (index[slot] === notFound) return slot;
-      const at = 3 * slot;
+      const known = index[slot] as number;
+      if (known === notFound) return slot;
+      const at = 3 * known;
       if (keys[at] === a && keys[at + 1] === b && keys[at + 2] === c) return slot;
       slot = (slot + 1) & mask;
     }

@@ -32,7 +32,8 @@ const nameUnknown = 1;
 type Posting = { readonly classifier: number; readonly token: number };
 
 export class FingerprintMatcher {
-  readonly #fingerprints: readonly (Fingerprint | undefined)[];
+  /** [classifier]: it has a fingerprint. */
+  readonly #hasFingerprint: readonly boolean[];
   readonly #names = new Map<string, number>();
   /** Codes of each dictionary that batches came with. */
   readonly #nameOfCode = new WeakMap<Dictionary, Uint32Array>();
@@ -56,19 +57,19 @@ export class FingerprintMatcher {
   readonly #words = new Uint32Array(tokenWords);
   #portClass = new Uint32Array(0);
 
-  /** @param fingerprints  [classifier]; kept. Of classifiers without one no flow shows a token */
+  /** @param fingerprints  [classifier]; read only. Of classifiers without one no flow shows a token */
   constructor(fingerprints: readonly (Fingerprint | undefined)[]) {
-    this.#fingerprints = fingerprints;
-    const ranks = fingerprints.map((fingerprint) => rankTokens(fingerprint?.tokens ?? []));
-    const tokenCount = fingerprints.reduce((sum, fingerprint) => sum + (fingerprint?.tokens.length ?? 0), 0);
+    this.#hasFingerprint = fingerprints.map((fingerprint) => fingerprint !== undefined);
+    const tokensOf = fingerprints.map((fingerprint) => fingerprint?.tokens ?? []);
+    const ranks = tokensOf.map(rankTokens);
+    const tokenCount = tokensOf.reduce((sum, { length }) => sum + length, 0);
     this.#peers = new ExactTable(tokenCount);
     this.#keys = new ExactTable(tokenCount);
     this.#asks = new Uint8Array(tokenCount);
     const postings: Posting[][] = [];
-    for (const [classifier, fingerprint] of fingerprints.entries()) {
-      const { length } = fingerprint?.tokens ?? [];
-      assertInvariant(length <= limits.fingerprintTokensMax, `a fingerprint of ${length} tokens`);
-      for (const [token, described] of (fingerprint?.tokens ?? []).entries()) {
+    for (const [classifier, tokens] of tokensOf.entries()) {
+      assertInvariant(tokens.length <= limits.fingerprintTokensMax, `a fingerprint of ${tokens.length} tokens`);
+      for (const [token, described] of tokens.entries()) {
         (postings[this.#internKey(described)] ??= []).push({ classifier, token });
       }
     }
@@ -119,11 +120,11 @@ export class FingerprintMatcher {
   }
 
   #prepare(rowCount: number, isAccepted: readonly Uint8Array[], out: readonly (Uint32Array | undefined)[]): void {
-    const count = this.#fingerprints.length;
+    const count = this.#hasFingerprint.length;
     assertInvariant(isAccepted.length === count && out.length === count, 'flows were judged by other classifiers');
     for (let i = 0; i < count; i++) {
       const tokens = out[i];
-      assertInvariant(tokens === undefined ? this.#fingerprints[i] === undefined : tokens.length >= rowCount,
+      assertInvariant(tokens === undefined ? !this.#hasFingerprint[i] : tokens.length >= rowCount,
         'a fingerprint has no room for its tokens');
       assertInvariant((isAccepted[i] as Uint8Array).length >= rowCount, 'rows lack a classifier that judged them');
       tokens?.fill(noToken, 0, rowCount);

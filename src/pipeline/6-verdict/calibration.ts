@@ -31,7 +31,10 @@ export const nullBinCount = 400;
 
 /** Home-days without the device model. Plain counts, which may be added: no home is in it. */
 export type NullTable = {
-  /** [activity][bin]: home-days whose strongest window lay in that bin. */
+  /**
+   * [activity][bin]: home-days whose strongest window lay in that bin. Bins that are missing at the end hold none: a
+   * table is kept for every classifier, and few homes get far without the device model.
+   */
   readonly homeDays: readonly (readonly number[])[];
 };
 

@@ -7,7 +7,7 @@
 import { assertInvariant } from '#base';
 import { activityCount, nullBinCount, type NullTable } from './calibration.ts';
 import { clopperPearsonUpper } from './clopper-pearson.ts';
-import { nullBinOf, scoreOfBin, tailCounts } from './null-table.ts';
+import { nullBinOf, scoreOfBin, tailCounts, upToLast } from './null-table.ts';
 
 export type FieldNullOptions = {
   /** Largest share of home-days that may be those of homes with the device model. */
@@ -58,7 +58,7 @@ export function estimateFieldNull(sketch: NullTable, ownFloor: number, options =
   const estimates = Array.from({ length: activityCount }, (_, activity) =>
     estimateStratum(sketch, { activity, floorBin }, options));
   return {
-    table: Object.freeze({ homeDays: Object.freeze(estimates.map(({ bins }) => Object.freeze(bins))) }),
+    table: Object.freeze({ homeDays: Object.freeze(estimates.map(({ bins }) => upToLast(bins))) }),
     strata: estimates.map(({ stratum }) => stratum),
   };
 }
@@ -67,7 +67,8 @@ type Place = { readonly activity: number; readonly floorBin: number };
 
 function estimateStratum(sketch: NullTable, { activity, floorBin }: Place, { ownershipMax }: FieldNullOptions):
 { bins: number[]; stratum: FieldStratum } {
-  const bins = sketch.homeDays[activity] as readonly number[];
+  const counted = sketch.homeDays[activity] as readonly number[];
+  const bins = Array.from({ length: nullBinCount }, (_, bin) => counted[bin] ?? 0);
   const seen = tailCounts(sketch, [activity]);
   const [homeDays, strong] = [seen[0] as number, seen[floorBin] as number];
   const tail = estimateTail(bins.slice(0, floorBin));
@@ -79,7 +80,7 @@ function estimateStratum(sketch: NullTable, { activity, floorBin }: Place, { own
   const fault = homeDays === 0 ? 'none' : isMany ? 'many-strong' : undefined;
   const { homeDays: tailHomeDays, decayPerNat } = tail;
   return {
-    bins: Array.from(bins, (count, bin) => {
+    bins: bins.map((count, bin) => {
       if (fault !== undefined) return 0;
       return bin < floorBin ? count : expectedFrom(bin) - expectedFrom(bin + 1);
     }),

@@ -7,12 +7,12 @@ import { activityCount, nullBinCount, type NullTable } from './calibration.ts';
 import {
   formatNullSketch, makeNullSketch, mergeNullSketches, parseNullSketch, type NullSketch,
 } from './null-sketch.ts';
-import { countHomeDays } from './null-table.ts';
+import { countHomeDays, upToLast } from './null-table.ts';
 
 function tableOf(entries: readonly (readonly [activity: number, bin: number, count: number])[]): NullTable {
   const homeDays = Array.from({ length: activityCount }, () => new Array<number>(nullBinCount).fill(0));
   for (const [activity, bin, count] of entries) (homeDays[activity] as number[])[bin] = count;
-  return { homeDays };
+  return { homeDays: homeDays.map(upToLast) };
 }
 
 const entry = fc.tuple(fc.nat(activityCount - 1), fc.nat(nullBinCount - 1), fc.integer({ min: 1, max: 1e6 }));

@@ -8,7 +8,7 @@ import { limits } from '#base';
 import {
   activityBounds, activityCount, nullBinCount, nullBinWidth, type NullTable,
 } from './calibration.ts';
-import { countHomeDays, mergeNullTables } from './null-table.ts';
+import { countHomeDays, mergeNullTables, upToLast } from './null-table.ts';
 
 export const nullSketchFormat = 'natlens-null-sketch';
 export const nullSketchVersion = 1;
@@ -136,7 +136,7 @@ function takeClassifier(value: unknown): SketchedClassifier | string {
   }
   if (!Array.isArray(homeDays) || homeDays.length !== activityCount) return 'The null sketch lacks strata.';
   let total = 0;
-  const table: number[][] = [];
+  const table: (readonly number[])[] = [];
   for (const entries of homeDays as unknown[]) {
     const bins = new Array<number>(nullBinCount).fill(0);
     let before = -1;
@@ -149,7 +149,7 @@ function takeClassifier(value: unknown): SketchedClassifier | string {
       bins[bin] = count;
       total += count;
     }
-    table.push(bins);
+    table.push(upToLast(bins));
   }
   return Number.isSafeInteger(total) ? { deviceModel, classifier, nullTable: { homeDays: table } }
     : 'The null sketch has more home-days than can be counted.';

@@ -64,14 +64,19 @@ export class NullCounter {
 
   /** What was collected so far; frozen, and apart from what comes. */
   table(): NullTable {
-    return Object.freeze({ homeDays: Object.freeze(this.#homeDays.map((bins) => Object.freeze([...bins]))) });
+    return Object.freeze({ homeDays: Object.freeze(this.#homeDays.map(upToLast)) });
   }
 
   #count(activity: number, bin: number, count: number): void {
     const bins = this.#homeDays[activity];
-    assertInvariant(bins !== undefined && bin < bins.length, 'a null table has other strata or bins');
+    assertInvariant(bins !== undefined && bin < nullBinCount, 'a null table has other strata or bins');
     bins[bin] = (bins[bin] as number) + count;
   }
+}
+
+/** Bins as a null table has them: without what is 0 at the end. */
+export function upToLast(bins: readonly number[]): readonly number[] {
+  return Object.freeze(bins.slice(0, bins.findLastIndex((count) => count > 0) + 1));
 }
 
 /** All home-days of all tables; the same in whatever order and grouping. */

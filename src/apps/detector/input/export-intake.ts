@@ -35,8 +35,9 @@ export const intakeDefaults: IntakeOptions = {
   home: [],
   flushMs: 100,
   pairWaitMs: flowPairerDefaults.pairWaitMs,
-  // A quarter of what files are read with: the rows of a burst are scored in pieces, and timers run in between.
-  batchRows: 1_024,
+  // A sixteenth of what files are read with: the rows of a burst are scored in pieces, timers run in between, and a
+  // hundred classifiers have columns of as many rows.
+  batchRows: 256,
   unpairedRecordsMax: limits.detectorUnpairedMax,
   textsMax: limits.detectorTextsMax,
 };

@@ -120,13 +120,17 @@ function readVariables(
   reader: ShortReader, valueCounts: readonly number[], parents: Uint16Array, pairCount: number,
 ): TreeVariable[] | string {
   const tables: Tables[] = [];
+  const parentValuesOf = (variable: number): number => valueCounts[parents[variable] as number] ?? 0;
+  // One piece of memory: a hundred trees have thousands of such tables.
+  const starts = new Uint32Array(valueCounts.reduce((sum, _, variable) => sum + parentValuesOf(variable) + 1, 0));
+  let at = 0;
   for (const [variable, valueCount] of valueCounts.entries()) {
-    const parentValues = valueCounts[parents[variable] as number] ?? 0;
+    const parentValues = parentValuesOf(variable);
     const alone = reader.take(valueCount);
     const apart = reader.take(parentValues);
     const counts = reader.take(parentValues);
     if (alone === undefined || apart === undefined || counts === undefined) return cutShort;
-    const pairStart = new Uint32Array(parentValues + 1);
+    const pairStart = starts.subarray(at, at += parentValues + 1);
     counts.forEach((count, value) => { pairStart[value + 1] = (pairStart[value] as number) + count; });
     tables.push({ alone, apart, pairStart });
   }
