@@ -60,10 +60,20 @@ test('the page is whole: every section, no script, nothing fetched; the data are
   assert.equal(report.dataset.isSimulated, true);
   assert.equal(report.curves.length, 7);
   assert.deepEqual(report.library.map(({ libraryShare }) => libraryShare), [0.25, 0.5, 1, 0.25, 0.5, 1]);
+  for (const method of ['k-of-n', 'tf-idf', 'evidence', 'evidence-cascade']) {
+    const looks = report.looks.filter((point) => point.method === method);
+    assert.deepEqual(looks.map(({ calibratedOn, lookMinutes }) => [calibratedOn, lookMinutes]),
+      ['home-days', 'home-days', 'single windows'].flatMap((on) => [[on, 1], [on, 60]]));
+    for (const [i, { measuredFpr }] of looks.entries()) {
+      // Minutes come first: hours find no other homes, as scores only grow with flows. A cosine does not.
+      if (i % 2 === 1 && method !== 'tf-idf') assert.ok(measuredFpr <= (looks[i - 1]?.measuredFpr ?? 0));
+    }
+    assert.equal(looks[0]?.measuredFpr, report.overall.find((point) => point.method === method)?.measuredFpr);
+  }
   assert.ok(report.trials.every(({ units }) => units.calibration > 0 && units.test > 0));
   const page = read('out/report.html');
   assert.doesNotMatch(page, /<script|src="http|href="http|@import|url\(/);
-  for (const id of ['methods', 'time', 'models', 'promises', 'library', 'base-rates', 'groups', 'reading']) {
+  for (const id of ['methods', 'time', 'models', 'promises', 'looks', 'library', 'base-rates', 'groups', 'reading']) {
     assert.ok(page.includes(`<h2 id="${id}">`), id);
   }
   for (const model of models) assert.ok(page.replaceAll('<wbr>', '').includes(model));
@@ -102,4 +112,7 @@ test('what does not fit is said in one sentence, with exit code 2', () => {
   refuse(/--library-share is a share above 0/, 'out/dataset', '--library-share', '0');
   refuse(/--homes is a whole number/, 'out/dataset', '--homes', '3');
   refuse(/is no data set/, 'nowhere');
+  const { status, stderr } = runNatlens(['lab', 'homes', 'out/dataset', '--out', 'lab/inventory.csv/out'],
+    { cwd: folder });
+  assert.deepEqual([status, /Cannot make the folder/.test(stderr), /trials/.test(stderr)], [2, true, false], stderr);
 });

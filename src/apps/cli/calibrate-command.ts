@@ -132,6 +132,9 @@ function readExpiry(text: string): number {
     return Math.floor((nowMs + durationMs) / dayMs) * dayMs;
   }
   const timeMs = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : NaN;
+  if (timeMs > 0 && timeMs <= nowMs) {
+    throw new OperatorError('bad-option', `--expires ${text} is over: the classifier would decide nothing.`);
+  }
   if (timeMs > 0) return timeMs;
   throw new OperatorError('bad-option',
     `--expires is a day such as 2027-03-31, or a duration of at least a day such as 180d, not '${text}'.`);

@@ -1,5 +1,5 @@
 /** One run of `natlens calibrate`: reads classifiers and their sources, lets the lab calibrate, writes artifacts. */
-import { readFile, mkdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describeError, formatCount, formatTable, limits, OperatorError } from '#base';
 import { readArtifact, writeArtifact } from '#classifier/artifact';
@@ -16,6 +16,7 @@ import type { CalibrateCommandOptions } from './calibrate-command.ts';
 import { loadArtifact, writeWholeFile, type LoadedArtifact } from './classifier-files.ts';
 import { cleanUpOnSignal } from './interruption.ts';
 import { runLabBuild } from './lab-build-command.ts';
+import { makeFolder } from './make-folder.ts';
 import { Progress } from './progress.ts';
 
 /** As `--json` prints it; documented in docs/commands/calibrate.md. */
@@ -114,14 +115,6 @@ async function loadAll(files: readonly string[], out: string): Promise<Loaded[]>
     loaded.push({ ...artifact, file, output });
   }
   return loaded;
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (thrown) {
-    throw new OperatorError('output-unwritable', `Cannot make the folder ${path}: ${describeError(thrown)}.`, thrown);
-  }
 }
 
 /** The sum of all sketches. @throws OperatorError  one is none, or they do not add up */
@@ -254,11 +247,11 @@ export function formatCalibration({ classifiers, units, remarks }: CalibrateSumm
   };
   const rows = classifiers.map((each) => [
     each.deviceModel, each.uncalibrated ?? 'yes', formatCount(each.nullHomeDays),
-    each.measuredFpr.toExponential(1), each.fprUpper95.toExponential(1),
+    each.measuredFpr === 0 ? '0' : each.measuredFpr.toExponential(1), each.fprUpper95.toExponential(1),
     ...[10, 60, 360, 1_440].map((minutes) => rateAfter(each, minutes)), each.expires.slice(0, 10),
   ]);
   const simulated = units.simulator === 0 ? ''
-    : `, ${units.simulator} of them simulated, which say nothing about real products`;
+    : `, ${units.lab === 0 ? 'all' : units.simulator} of them simulated, which say nothing about real products`;
   return [
     formatTable(['device model', 'decides', 'null home-days', 'FPR a day', 'at most', '10 min', '1 h', '6 h', '24 h',
       'expires'], rows),

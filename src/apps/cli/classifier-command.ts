@@ -134,7 +134,8 @@ function formatDescription(description: ReturnType<typeof describeArtifact>): st
       `names from ${needs.l7Source}, active timeout ${timeout(needs.activeTimeoutMs)}, ` +
       `idle ${timeout(needs.idleTimeoutMs)}`],
     ['trained on', `${formatCount(provenance.trainingFlows)} flows, validated on ` +
-      `${formatCount(provenance.validationFlows)}, of ${provenance.devices} device(s); seed ${provenance.seed}`],
+      `${formatCount(provenance.validationFlows)}, of ${formatCount(provenance.devices)} ${
+        provenance.devices === 1 ? 'device' : 'devices'}; seed ${provenance.seed}`],
     ['training data', `SHA-256 ${provenance.trainingDigest}`],
     ['made by', `natlens ${provenance.natlensVersion}`],
     ...formatParts(description),

@@ -6,6 +6,7 @@ import { formatCount, formatDuration, formatTable, OperatorError } from '#base';
 import type { DetectorConfig, FlowReceiver, ReplayResult } from '#detector';
 import { meterDefaults, type FlowBatch, type FlowSetInfo } from '#flow';
 import type { FlowSink } from '#flow/files';
+import { describeGroups, labelState } from '#verdict';
 import { ReplayPace, type ReplayPaceOptions } from './detect-replay-pace.ts';
 import type { FlowsOptions } from './flows-command.ts';
 import { runFlows, type FlowsRun } from './flows-run.ts';
@@ -146,11 +147,14 @@ function describeReplay(result: ReplayResult, { summary }: FlowsRun): Record<str
 
 /** The result for people. */
 export function formatReplay(result: ReplayResult, { summary }: FlowsRun): string {
-  const rows = result.verdicts.map(({ home, deviceModel, state, sinceMs, firstFlowMs, evidence }) => [
-    home, deviceModel, state, describeTime(sinceMs), describeTime(firstFlowMs),
-    evidence === undefined ? '' : String(Number(evidence.score.toFixed(3))),
-    evidence === undefined ? '' : formatCount(evidence.tokens.length),
-  ]);
+  const rows = result.verdicts.map((verdict) => {
+    const { home, deviceModel, sinceMs, firstFlowMs, evidence } = verdict;
+    return [
+      home, deviceModel, labelState(verdict), describeTime(sinceMs), describeTime(firstFlowMs),
+      evidence === undefined ? '' : String(Number(evidence.score.toFixed(3))),
+      evidence === undefined ? '' : formatCount(evidence.tokens.length),
+    ];
+  });
   const planned = Object.entries(result.planned).map(([kind, count]) => `${formatCount(count ?? 0)} ${kind}`);
   const accepted = result.classifiers.map(({ deviceModel, file, stage, flowsAccepted }) =>
     [deviceModel, file, stage === 1 ? 'decides' : 'second opinion', formatCount(flowsAccepted)]);
@@ -163,6 +167,7 @@ export function formatReplay(result: ReplayResult, { summary }: FlowsRun): strin
       `${file} is REFUSED (${code}): ${detail}`).join('\n')]),
     rows.length === 0 ? 'no verdict: no device model was seen in any home'
       : formatTable(['home', 'device model', 'verdict', 'since (UTC)', 'first flow (UTC)', 'score', 'tokens'], rows),
+    ...describeGroups(result.verdicts),
     ...(planned.length === 0 ? [] : [`a live detector would have planned ${planned.join(', ')}`]),
     ...summary.problems.map(({ input, detail }) => `${input}: ${detail}`),
   ].join('\n\n');

@@ -7,7 +7,8 @@ import { dropTemporaryFiles, type FlowSink } from '#flow/files';
 import { HomeFlows, type HomeEvidenceOptions, type HomeVerdict } from '#lab';
 import { acceptScores, chooseThreshold, Scorer, type ThresholdChoice } from '#score';
 import {
-  createClassifierRules, describeOtherWindows, fingerprintFor, presentScoreOf, verdictDefaults,
+  createClassifierRules, describeGroups, describeOtherWindows, fingerprintFor, labelState, presentScoreOf,
+  verdictDefaults,
   type ClassifierRule, type DecidesBy, type UncalibratedCode,
 } from '#verdict';
 import { loadArtifact, type LoadedArtifact } from './classifier-files.ts';
@@ -181,7 +182,7 @@ export function formatLabEvidence(summary: LabEvidenceSummary): string {
     const accepted = classifiers.filter((classifier) => classifier.deviceModel === deviceModel)
       .reduce((sum, classifier) => sum + classifier.accepted, 0);
     const isKnown = verdict.evidence !== undefined;
-    return [deviceModel, verdict.state, formatCount(accepted), formatCount(episodes.length),
+    return [deviceModel, labelState(verdict), formatCount(accepted), formatCount(episodes.length),
       isKnown ? describeTime(verdict.sinceMs) : '', isKnown ? describeTime(verdict.supportedMs) : ''];
   });
   const decides = describePolicy(summary, presentScore, policy);
@@ -189,6 +190,7 @@ export function formatLabEvidence(summary: LabEvidenceSummary): string {
     `${formatCount(flows)} flows, ${formatCount(outwardFlows)} of ${home} outward` +
     `${lateFlows === 0 ? '' : `, ${formatCount(lateFlows)} of them too late`}; ${decides}`,
     formatTable(['device model', 'verdict', 'flows accepted', 'episodes', 'since (UTC)', 'supported (UTC)'], rows),
+    ...describeGroups(verdicts.map(({ verdict }) => verdict)),
     ...describeFaults(classifiers),
     ...verdicts.flatMap(({ verdict }) => describeEvidence(verdict.evidence)),
     ...summary.problems.map(({ input, detail }) => `${input}: ${detail}`),

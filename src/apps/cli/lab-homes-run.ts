@@ -6,6 +6,7 @@ import { runHomes, type HomesReport, type HomesResult } from '#lab';
 import { cleanUpOnSignal } from './interruption.ts';
 import { runLabBuild } from './lab-build-command.ts';
 import type { LabHomesOptions } from './lab-homes-command.ts';
+import { makeFolder } from './make-folder.ts';
 import { Progress } from './progress.ts';
 
 /**
@@ -20,6 +21,8 @@ export async function runLabHomes(dataset: string | undefined, options: LabHomes
   if (options.inventory !== undefined) {
     await runLabBuild({ ...options, inventory: options.inventory, out: folder });
   }
+  // Before minutes of work, not after them.
+  await makeFolder(options.out);
   const forgetCleanUp = cleanUpOnSignal(dropTemporaryFiles);
   const progress = new Progress(options.quiet === true);
   try {
@@ -47,18 +50,25 @@ export function formatHomes(report: HomesReport, { out }: LabHomesOptions): stri
     results.filter((result) => result.method === ours && result.deviceModel === deviceModel)));
   const headings = ['promised', 'FPR', 'bound', 'null home-days', 'TPR 10 min', '1 h', '6 h', '24 h', 'says'];
   return [
-    `${dataset.name}${dataset.isSimulated ? ' (simulated)' : ''}: ${deviceModels.length} device models looked for, ` +
-    `${dataset.devices} units, ${settings.seeds} seeds; FPR of a home-day, 95 % bound`,
+    `${dataset.name}${dataset.isSimulated ? ' (simulated)' : ''}: ${countOf(deviceModels.length, 'device model')} ` +
+    `looked for, ${countOf(dataset.devices, 'unit')}, ${countOf(settings.seeds, 'seed')}; ` +
+    'FPR of a home-day, 95 % bound',
     '',
     formatTable(['method', ...headings], summary),
     '',
     formatTable([ours, ...headings], models),
     '',
-    ...results.filter(({ method, windowMinutes, group }) => method === ours && windowMinutes === 60 && group.length > 0)
-      .map(({ group }) => `Not told apart: ${group.join(', ')}.`),
+    // Members of a group that are looked for say the same.
+    ...new Set(results.filter(({ method, windowMinutes, group }) =>
+      method === ours && windowMinutes === 60 && group.length > 0)
+      .map(({ group }) => `Not told apart: ${group.join(', ')}.`)),
     ...remarks,
     `Written to ${out}: results.json, report.json, report.html.`,
   ].join('\n');
+}
+
+function countOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** @param overall  of all device models; undefined: the results are of one */

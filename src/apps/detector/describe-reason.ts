@@ -78,7 +78,7 @@ function describePresence(verdict: Verdict | undefined, { decision, fingerprint 
     if (rare !== undefined) sentences.push(rare);
     const count = evidence.tokens.length;
     sentences.push(`Between ${formatMinute(evidence.windowStartMs)} and ${formatMinute(evidence.windowEndMs)} the ` +
-      `home showed ${formatCount(count)} ${count === 1 ? 'thing' : 'things'} that it does.`);
+      `home showed ${formatCount(count)} ${count === 1 ? 'thing' : 'things'} that such a device does.`);
   }
   return sentences;
 }
@@ -96,8 +96,8 @@ string | undefined {
   if (rarest === Infinity) return undefined;
   const who = units < 0.01 ? 'none does' : units < 1 ? 'hardly one does'
     : `about ${formatCount(Math.ceil(units))} do`;
-  return `Of ${formatCount(fingerprint.libraryUnits)} other devices that it was compared with, ${who} in a given ` +
-    'hour the rarest of what was seen.';
+  return `Of ${formatCount(fingerprint.libraryUnits)} other devices that it was compared with, ${who} the rarest of ` +
+    'what was seen here in a given hour.';
 }
 
 function describeAbsence(verdict: Verdict | undefined, { latest, presentScore, decision }: ReasonParts,
@@ -108,14 +108,14 @@ function describeAbsence(verdict: Verdict | undefined, { latest, presentScore, d
       `${formatMinute(verdict.supportedMs)}, and given up ${formatMinute(verdict.sinceMs)} as nothing more came.`);
   }
   if (latest === undefined) {
-    if (answer === 'not-yet') sentences.push('Of what it does nothing was seen lately.');
+    if (answer === 'not-yet') sentences.push('Nothing of what such a device does was seen lately.');
     return sentences;
   }
   const count = latest.tokens.length;
   const enough = presentScore === undefined || presentScore === Infinity || decision === undefined ? ''
     : `, which weigh ${describeWeight(latest.score)} where ${describeWeight(presentScore)} would be enough in any home`;
-  sentences.push(`Up to ${formatMinute(latest.windowEndMs)} ${formatCount(count)} of the things that it does ${
-    count === 1 ? 'was' : 'were'} seen${enough}.`);
+  sentences.push(`Up to ${formatMinute(latest.windowEndMs)} ${formatCount(count)} of the things that such a device ` +
+    `does ${count === 1 ? 'was' : 'were'} seen${enough}.`);
   return sentences;
 }
 

@@ -32,7 +32,7 @@ test('tokens of accepted flows, ports and protocols of every kind', () => {
   assert.equal(words('udp/53 private 2^6', 1),
     'addresses inside a network (UDP port 53): 64 to 127 bytes out, in 1 minute');
   assert.equal(words('udp/dynamic 2001:db8:7::/48 2^0'),
-    'servers in the network 2001:db8:7::/48 (UDP, a port of no service): hardly a byte out, in 12 minutes');
+    'servers in the network 2001:db8:7::/48 (UDP, a changing port): hardly a byte out, in 12 minutes');
   assert.match(words('icmp/8.0 198.51.100.0/24 2^6'), /\(ICMP type 8\.0\)/);
   assert.match(words('ip47/0 198.51.100.0/24 2^6'), /\(protocol 47\)/);
 });

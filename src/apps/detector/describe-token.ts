@@ -26,7 +26,7 @@ export function describeToken({ text, buckets }: Pick<EvidenceToken, 'text' | 'b
 
 function describePort(transport: string, port: string): string {
   const name = transports[transport] ?? `protocol ${transport.replace(/^ip/, '')}`;
-  if (port === 'dynamic') return `${name}, a port of no service`;
+  if (port === 'dynamic') return `${name}, a changing port`;
   if (transport.startsWith('icmp')) return `${name} type ${port}`;
   return /^\d+$/.test(port) && transports[transport] !== undefined ? `${name} port ${port}` : name;
 }

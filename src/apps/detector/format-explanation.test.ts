@@ -43,7 +43,7 @@ test('verdicts with what led to them, evidence, actions, what is withheld, the l
     'Home home-1 (h-0123456789ab in logs), not named by the config, OPTED OUT: it is told nothing');
   assert.match(parts[1] ?? '', new RegExp('^webcam\\.D_Link\\.DCS_933L: present since 2026-03-01 12:00:00\n' +
     '  first flow 2026-03-01 11:50:00, last supported by the window up to 2026-03-01 12:00:00\n' +
-    '  present because of 2026-03-01 11:00:00 to 2026-03-01 12:00:00: score 3 of 3 tokens\n' +
+    '  found because of 2026-03-01 11:00:00 to 2026-03-01 12:00:00: score 3 of 3 tokens\n' +
     '    tcp 443 203\\.0\\.113\\.0/24 9  weight 1, in 2 buckets\n' +
     '    udp 123 198\\.51\\.100\\.0/24 6  weight 1, in 1 bucket\n'));
   assert.match(parts[1] ?? '', /^plug\.Test\.Two: not yet since .*, for the 3\. time$/m);

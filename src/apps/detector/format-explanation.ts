@@ -37,10 +37,11 @@ function describeUnseen(unseen: readonly string[]): string {
 function formatVerdicts({ verdicts }: HomeExplanation): string {
   if (verdicts.length === 0) return 'No verdict: no device model was seen.';
   return verdicts.map(({ deviceModel, state, sinceMs, firstFlowMs, supportedMs, episode, evidence, p, group }) => [
-    `${deviceModel}: ${state} since ${formatTime(sinceMs)}${episode > 1 ? `, for the ${episode}. time` : ''}`,
+    `${deviceModel}: ${state === 'present' && group !== undefined ? 'one of a group' : state} since ` +
+      `${formatTime(sinceMs)}${episode > 1 ? `, for the ${episode}. time` : ''}`,
     `  first flow ${formatTime(firstFlowMs)}, last supported by the window up to ${formatTime(supportedMs)}`,
     ...(evidence === undefined ? [] : [
-      `  present because of ${formatTime(evidence.windowStartMs)} to ${formatTime(evidence.windowEndMs)}: score ${
+      `  found because of ${formatTime(evidence.windowStartMs)} to ${formatTime(evidence.windowEndMs)}: score ${
         formatScore(evidence.score)} of ${evidence.tokens.length} tokens${
         p === undefined ? '' : `, p ${p.toPrecision(2)}`}`,
       ...(group === undefined ? [] : [`  one of ${group.map(plainLine).join(', ')}`]),

@@ -45,10 +45,14 @@ export async function loadCalibrationUnits(
  * Files of the units that are the background library when a classifier of this device model is calibrated with this
  * seed: those to train it against, so that no unit has two roles.
  *
- * @throws OperatorError  it is no data set
+ * @throws OperatorError  it is no data set, or has no such device model
  */
 export async function listLibraryFiles(folder: string, deviceModel: string, seed: number): Promise<string[]> {
   const { manifest: { devices } } = await readDataset(folder);
+  if (!devices.some((device) => device.deviceModel === deviceModel)) {
+    throw new OperatorError('bad-option', `The data set ${folder} has no device model ${deviceModel}; it has ` +
+      `${[...new Set(devices.map((device) => device.deviceModel))].sort().join(', ')}.`);
+  }
   const roles = assignRoles(devices, { deviceModel, seed });
   return devices.filter(({ device }) => roles.get(device) === 'library').map(({ file }) => join(folder, file));
 }

@@ -33,6 +33,8 @@ export type TrialOptions = {
   readonly positiveHomes: number;
   /** Device models of the whole data set may be in a group, as a lab knows those that it has. */
   readonly knowsAllModels: boolean;
+  /** Methods that keep a budget of home-days are tried with more looks and fewer. */
+  readonly countsLooks: boolean;
 };
 
 export type TrialOutcome = TrialTask & {
@@ -65,7 +67,8 @@ export function runTrial(
     units: { library: units.library.length, calibration: units.calibration.length, test: units.test.length },
     methods: options.methods.map((method) => {
       const fitted = method.learn(context, options);
-      return { method: method.name, ...judgeMethod(fitted, homes, judging) };
+      const countsLooks = options.countsLooks && method.isCalibrated;
+      return { method: method.name, ...judgeMethod(fitted, homes, { ...judging, countsLooks }) };
     }),
   };
 }

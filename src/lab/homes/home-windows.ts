@@ -61,7 +61,18 @@ export class HomeWindows {
    * @param tokensOf  of a placement's recording
    * @param out       [horizon]; overwritten
    */
-  measure({ placements }: ComposedHome, tokensOf: (recording: Recording) => FlowTokens, score: WindowScore,
+  measure(home: ComposedHome, tokensOf: (recording: Recording) => FlowTokens, score: WindowScore,
+    out: Float64Array): void {
+    this.measureBetween(home, tokensOf, score, out);
+    for (let h = 1; h < out.length; h++) out[h] = Math.max(out[h] as number, out[h - 1] as number);
+  }
+
+  /**
+   * Score of the strongest window that ended between each horizon and the one before it, from 0 on.
+   *
+   * @param out  [horizon]; overwritten
+   */
+  measureBetween({ placements }: ComposedHome, tokensOf: (recording: Recording) => FlowTokens, score: WindowScore,
     out: Float64Array): void {
     let count = 0;
     for (const { recording, first, end, shiftMs } of placements) {
@@ -123,17 +134,16 @@ export class HomeWindows {
     const [buckets, tokens, horizons] = [this.#sortedBuckets, this.#sortedTokens, this.#horizons];
     out.fill(0);
     score.clear();
-    let oldest = 0;
+    let [oldest, horizon] = [0, 0];
     for (let i = 0; i < count; i++) {
       const bucket = buckets[i] as number;
       score.add(tokens[i] as number);
       if (i + 1 < count && buckets[i + 1] === bucket) continue;
       while ((buckets[oldest] as number) <= bucket - this.#windowBuckets) score.remove(tokens[oldest++] as number);
       if (bucket < 0) continue;
-      const strength = score.read();
-      for (let h = horizons.length - 1; h >= 0 && bucket < (horizons[h] as number); h--) {
-        if (strength > (out[h] as number)) out[h] = strength;
-      }
+      while (horizon < horizons.length && bucket >= (horizons[horizon] as number)) horizon++;
+      if (horizon === horizons.length) break;
+      out[horizon] = Math.max(out[horizon] as number, score.read());
     }
     assertInvariant(!Number.isNaN(out[0]), 'a window without a score');
   }

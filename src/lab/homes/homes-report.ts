@@ -1,4 +1,5 @@
 /** What `natlens lab homes` finds out, as it is printed and written. */
+import type { LookCount } from './count-looks.ts';
 import type { TrialOutcome } from './home-trial.ts';
 import type { ModelTraffic } from './lab-world.ts';
 
@@ -60,6 +61,9 @@ export type LibraryPoint = {
   readonly tprHour: number;
 };
 
+/** Null home-days of a method by how often one looks: all device models and seeds together. */
+export type LookPoint = HomesOverall & Pick<LookCount, 'calibratedOn' | 'promisedFpr' | 'lookMinutes'>;
+
 /** A day of a million homes, some of which have the device model. */
 export type BaseRate = {
   readonly method: string;
@@ -98,6 +102,7 @@ export type HomesReport = {
   readonly overall: readonly HomesOverall[];
   readonly curveMinutes: readonly number[];
   readonly curves: readonly HomesCurve[];
+  readonly looks: readonly LookPoint[];
   readonly library: readonly LibraryPoint[];
   readonly baseRates: readonly BaseRate[];
   readonly trials: readonly TrialOutcome[];

@@ -6,7 +6,8 @@ import { assertInvariant } from '#base';
 import type { FalseAlarmBudget } from '#verdict';
 import type { Parts } from '../calibrate/calibrate-classifier.ts';
 import type { ComposedHome } from './compose-homes.ts';
-import { gatherTokens, HomeWindows, type FlowTokens, type WindowOptions } from './home-windows.ts';
+import { countLooks, type LookCount } from './count-looks.ts';
+import { gatherTokens, HomeWindows, type FlowTokens, type WindowOptions, type WindowScore } from './home-windows.ts';
 import type { WorldUnit } from './lab-world.ts';
 import type { FittedMethod, HomeDecision } from './methods/home-method.ts';
 import type { Recording } from './recording.ts';
@@ -35,6 +36,8 @@ export type MethodOutcome = {
   readonly found: readonly number[];
   /** [horizon] the same at the score that no more than `fixedFpr` of the null home-days reach. */
   readonly foundAtFixedFpr: readonly number[];
+  /** The null homes once more, by how often one looks; empty: it was not asked for. */
+  readonly looks: readonly LookCount[];
 };
 
 /** Share of null home-days at which methods are compared, whatever their calibration. */
@@ -46,6 +49,7 @@ export type JudgeOptions = WindowOptions & {
   /** As `CalibrationInput` has them. */
   readonly units: Parts;
   readonly unitOf: ReadonlyMap<string, WorldUnit>;
+  readonly countsLooks: boolean;
 };
 
 /** [horizon]: strongest window by then. */
@@ -53,7 +57,7 @@ type Strongest = Float64Array;
 
 export function judgeMethod(fitted: FittedMethod, homes: TrialHomes, options: JudgeOptions):
 Omit<MethodOutcome, 'method'> {
-  const { measure, tokensOf } = createMeasure(fitted, options);
+  const { measure, tokensOf, score } = createMeasure(fitted, options);
   const decision = fitted.decide({
     budget: options.budget, seed: options.seed, units: options.units, tokensOf, homeCount: homes.calibration.length,
     nullScores: () => Float64Array.from(measure(homes.calibration), ofDay).sort(),
@@ -72,6 +76,7 @@ Omit<MethodOutcome, 'method'> {
     found: countFound(homes.with, ownStrongest, decision),
     foundAtFixedFpr: [...horizons].map((h) =>
       ownStrongest.filter((strongest) => (strongest[h] as number) > bound).length),
+    looks: options.countsLooks ? countLooks(nullHomes, { ...options, tokensOf, score, decision }) : [],
   };
 }
 
@@ -79,7 +84,7 @@ type Measure = (homes: readonly ComposedHome[]) => Strongest[];
 
 /** Tokens of a recording are gathered once, of a unit's flows worked out once. */
 function createMeasure(fitted: FittedMethod, options: JudgeOptions):
-{ readonly measure: Measure; readonly tokensOf: (recording: Recording) => FlowTokens } {
+{ readonly measure: Measure; readonly tokensOf: (recording: Recording) => FlowTokens; readonly score: WindowScore } {
   const known = new Map<Recording, FlowTokens>();
   const ofUnit = new Map<string, Uint32Array>();
   const tokensOf = (recording: Recording): FlowTokens => {
@@ -101,7 +106,7 @@ function createMeasure(fitted: FittedMethod, options: JudgeOptions):
     windows.measure(home, tokensOf, score, strongest);
     return strongest;
   });
-  return { measure, tokensOf };
+  return { measure, tokensOf, score };
 }
 
 /** [horizon] homes in which it is found by then. */

@@ -14,7 +14,8 @@ import { fixedFpr } from './judge-method.ts';
 import { describeModels, loadWorld, type LabWorld, type ModelTraffic } from './lab-world.ts';
 import { homeMethods } from './methods/registry.ts';
 import {
-  listOutcomes, summarizeBaseRates, summarizeCurves, summarizeLibrary, summarizeOverall, summarizeResults,
+  listOutcomes, summarizeBaseRates, summarizeCurves, summarizeLibrary, summarizeLooks, summarizeOverall,
+  summarizeResults,
 } from './summarize-homes.ts';
 
 export type HomesOptions = {
@@ -89,7 +90,7 @@ function chooseModels(world: LabWorld, { deviceModels, flowsMin }: HomesOptions)
 }
 
 function runTrials(world: LabWorld, models: readonly ModelTraffic[], options: HomesOptions): TrialOutcome[] {
-  const trialOptions: TrialOptions = {
+  const trialOptions: Omit<TrialOptions, 'countsLooks'> = {
     methods: homeMethods, budget: options.budget,
     windowMs: evidenceDefaults.windowMs, bucketMs: evidenceDefaults.bucketMs,
     horizonsMs: curveMinutes.map((minutes) => minutes * 60_000), calibrationHomes: options.calibrationHomes,
@@ -105,7 +106,7 @@ function runTrials(world: LabWorld, models: readonly ModelTraffic[], options: Ho
         const task: TrialTask = { deviceModel, seed, libraryShare };
         const isWhole = libraryShare === options.libraryShare;
         const methods = isWhole ? homeMethods : homeMethods.filter(({ namesGroups }) => namesGroups);
-        outcomes.push(runTrial(world, trained, task, { ...trialOptions, methods }));
+        outcomes.push(runTrial(world, trained, task, { ...trialOptions, methods, countsLooks: isWhole }));
         options.onTrial?.({ finished: outcomes.length, all, last: task });
       }
     }
@@ -138,6 +139,7 @@ function describe(world: LabWorld, { models, trials, options }: Found): HomesRep
     methods: homeMethods.map((method) => ({ name: method.name, meaning: method.meaning })),
     deviceModels: models, results, overall: summarizeOverall(ofWhole, homeMethods), curveMinutes,
     curves: summarizeCurves(ofWhole, homeMethods),
+    looks: summarizeLooks(ofWhole),
     library: summarizeLibrary(outcomes, homeMethods.filter(({ namesGroups }) => namesGroups)),
     baseRates: summarizeBaseRates(results, homeMethods), trials, remarks: world.remarks,
   };

@@ -6,7 +6,8 @@ import type { TrialOutcome } from './home-trial.ts';
 import type { MethodOutcome } from './judge-method.ts';
 import { homeMethods } from './methods/registry.ts';
 import {
-  listOutcomes, summarizeBaseRates, summarizeCurves, summarizeLibrary, summarizeOverall, summarizeResults,
+  listOutcomes, summarizeBaseRates, summarizeCurves, summarizeLibrary, summarizeLooks, summarizeOverall,
+  summarizeResults,
 } from './summarize-homes.ts';
 
 const model = 'hub.Test.One';
@@ -18,7 +19,8 @@ const from60 = (count: number): number[] => curveMinutes.map((minutes) => minute
 function trial(seed: number, more: Partial<MethodOutcome> = {}, libraryShare = 1): TrialOutcome {
   const outcome: MethodOutcome = {
     method: 'evidence', group: [], unfit: undefined, nullHomes: 1_000, falseAlarms: curveMinutes.map(() => 0),
-    groupHomes: 0, groupFound: 0, positiveHomes: 100, found: from60(90), foundAtFixedFpr: from60(100), ...more,
+    groupHomes: 0, groupFound: 0, positiveHomes: 100, found: from60(90), foundAtFixedFpr: from60(100),
+    looks: [], ...more,
   };
   return {
     deviceModel: model, seed, libraryShare, units: { library: 20 * libraryShare, calibration: 10, test: 10 },
@@ -74,6 +76,20 @@ test('a group is what half of the seeds have; most seeds without an answer are u
 test('homes with a group only are no null homes: without any the share is unknown, and its bound is 1', () => {
   const result = summarizeResults(listOutcomes([trial(1, { nullHomes: 0 })]), methods, budget).at(-1);
   assert.deepEqual([result?.measuredFpr, result?.fprUpper95, result?.nullHomes], [Number.NaN, 1, 0]);
+});
+
+test('looks: those of one method, calibration and interval are joined over seeds', () => {
+  const looks = (falseAlarms: number): Partial<MethodOutcome> => ({
+    looks: [1, 60].map((lookMinutes) => ({
+      calibratedOn: 'home-days', promisedFpr: 0.05, lookMinutes, nullHomes: 1_000,
+      falseAlarms: falseAlarms / lookMinutes,
+    })),
+  });
+  const points = summarizeLooks(listOutcomes([trial(1, looks(60)), trial(2, looks(0))]));
+  assert.deepEqual(points.map(({ method, lookMinutes, measuredFpr, nullHomes }) =>
+    [method, lookMinutes, measuredFpr, nullHomes]),
+  ['evidence', 'single-flow'].flatMap((method) => [[method, 1, 0.03, 2_000], [method, 60, 0.0005, 2_000]]));
+  assert.ok(points.every(({ measuredFpr, fprUpper95 }) => fprUpper95 > measuredFpr));
 });
 
 test('curves, library and base rates', () => {

@@ -2,7 +2,7 @@
 import { Random } from '#base';
 import { budgetDays, clopperPearsonUpper, type FalseAlarmBudget } from '#verdict';
 import { mean } from '../evaluate/means.ts';
-import type { BaseRate, HomesCurve, HomesOverall, HomesResult, LibraryPoint } from './homes-report.ts';
+import type { BaseRate, HomesCurve, HomesOverall, HomesResult, LibraryPoint, LookPoint } from './homes-report.ts';
 import { curveMinutes, resultMinutes } from './homes-report.ts';
 import type { TrialOutcome } from './home-trial.ts';
 import type { MethodOutcome } from './judge-method.ts';
@@ -10,6 +10,9 @@ import type { HomeMethod } from './methods/home-method.ts';
 
 /** One method in one trial. */
 type Outcome = MethodOutcome & Pick<TrialOutcome, 'deviceModel' | 'seed' | 'libraryShare' | 'units'>;
+
+/** Null homes of one trial, and those that are found. */
+type Alarms = Pick<MethodOutcome, 'nullHomes' | 'falseAlarms'>;
 
 const resampleCount = 1_000;
 const confidence = 0.95;
@@ -57,7 +60,7 @@ function summarizeSeeds(seeds: readonly Outcome[], { method, deviceModel, window
 }
 
 /** Of a day. */
-function falseAlarmsOf({ falseAlarms }: MethodOutcome): number {
+function falseAlarmsOf({ falseAlarms }: Alarms): number {
   return falseAlarms.at(-1) ?? 0;
 }
 
@@ -74,7 +77,7 @@ function isWithin(outcome: Outcome, promisedFpr: number): boolean {
  * The share of null home-days that are found. Its bound is the larger of the exact one over homes, and of what seeds
  * drawn anew show: homes of one seed are made of the same few units, and are no independent trials.
  */
-function measureFpr(seeds: readonly Outcome[]): Pick<HomesResult, 'measuredFpr' | 'fprUpper95' | 'nullHomes'> {
+function measureFpr(seeds: readonly Alarms[]): Pick<HomesResult, 'measuredFpr' | 'fprUpper95' | 'nullHomes'> {
   const nullHomes = sum(seeds, (seed) => seed.nullHomes);
   const falseAlarms = sum(seeds, falseAlarmsOf);
   if (nullHomes === 0) return { measuredFpr: Number.NaN, fprUpper95: 1, nullHomes };
@@ -131,6 +134,20 @@ export function summarizeLibrary(outcomes: readonly Outcome[], methods: readonly
       ...measureFpr(trials), abstains: trials.filter(({ unfit }) => unfit !== undefined).length / trials.length,
       tprHour: sum(trials, ({ found }) => found[hour] ?? 0) / sum(trials, ({ positiveHomes }) => positiveHomes),
     }));
+  });
+}
+
+/** Of each method, calibration and interval between looks, all device models and seeds together. */
+export function summarizeLooks(outcomes: readonly Outcome[]): LookPoint[] {
+  const looks = outcomes.flatMap(({ method, looks: counts }) => counts.map((count) => ({ method, ...count })));
+  const ways = Map.groupBy(looks, ({ method, calibratedOn, promisedFpr, lookMinutes }) =>
+    JSON.stringify([method, calibratedOn, promisedFpr, lookMinutes]));
+  return [...ways.values()].flatMap((counts) => {
+    const [first] = counts;
+    if (first === undefined) return [];
+    const { method, calibratedOn, promisedFpr, lookMinutes } = first;
+    const alarms = counts.map(({ nullHomes, falseAlarms }) => ({ nullHomes, falseAlarms: [falseAlarms] }));
+    return [{ method, calibratedOn, promisedFpr, lookMinutes, ...measureFpr(alarms) }];
   });
 }
 

@@ -8,7 +8,7 @@ import { countOf, escapeText, formatCount, formatShare } from './markup.ts';
 import { renderHead } from './page-head.ts';
 import { formatFigures } from './place-figures.ts';
 import {
-  formatBaseRates, formatGroups, formatMethods, formatModels, formatPromises, nameWorst,
+  formatBaseRates, formatGroups, formatLooks, formatMethods, formatModels, formatPromises, nameWorst,
 } from './tables-of-homes.ts';
 
 type Section = { readonly id: string; readonly title: string; readonly html: string };
@@ -44,6 +44,7 @@ function listSections(report: HomesReport): Section[] {
     { id: 'time', title: 'Found, against time', html: formatFigures([drawTimes(report)], origin) },
     { id: 'models', title: 'Every device model', html: formatModels(report) },
     { id: 'promises', title: 'Promised and measured', html: formatPromises(report) },
+    { id: 'looks', title: 'How often one looks', html: formatLooks(report) },
     { id: 'library', title: 'Size of the library', html: formatFigures([drawLibrary(report)], origin) },
     { id: 'base-rates', title: 'A day among a million homes', html: formatBaseRates(report) },
     { id: 'groups', title: 'Groups', html: formatGroups(report) },

@@ -1,4 +1,5 @@
 /** Tables of `natlens lab homes`: methods, device models, promises, base rates, groups. */
+import { looseFpr } from '../homes/count-looks.ts';
 import type { HomesReport, HomesResult } from '../homes/homes-report.ts';
 import {
   breakName, countOf, escapeText, formatCount, formatNumber, formatShare, formatTable, unknownText,
@@ -112,6 +113,28 @@ export function formatPromises({ results, library, settings }: HomesReport): str
       'says nothing'],
     rows, textColumns: [1, 5],
   })}\n<p>With a part of the library:</p>\n<ul>\n${halves.join('\n')}\n</ul>`;
+}
+
+/** Do more looks raise the false alarms? */
+export function formatLooks({ looks }: HomesReport): string {
+  const rows = [...Map.groupBy(looks, ({ method, calibratedOn, promisedFpr }) =>
+    JSON.stringify([method, calibratedOn, promisedFpr])).values()].flatMap((points) => {
+    const [often, seldom] = points.toSorted((a, b) => a.lookMinutes - b.lookMinutes);
+    if (often === undefined || seldom === undefined) return [];
+    return [[escapeText(often.method), escapeText(often.calibratedOn), formatNumberShare(often.promisedFpr),
+      formatNumberShare(seldom.measuredFpr), formatNumberShare(often.measuredFpr), formatNumberShare(often.fprUpper95),
+      formatCount(often.nullHomes)]];
+  });
+  return formatTable({
+    caption: 'Share of the null home-days that are found with a look at the end of every hour, and with one at the ' +
+      'end of every minute. A threshold of home-days is that of the strongest window of a day, however many looks ' +
+      'there are. For contrast one of single windows: it promises for one look, and a day has many. Promises of ' +
+      `${formatShare(looseFpr)} are there so that there is something to count: homes of the same units set their ` +
+      'thresholds.',
+    headings: ['method', 'threshold of', 'promised', 'FPR<small>looks every hour</small>',
+      'FPR<small>every minute</small>', '95 % bound<small>every minute</small>', 'null home-days'],
+    rows, textColumns: [1],
+  });
 }
 
 export function formatBaseRates({ baseRates }: HomesReport): string {

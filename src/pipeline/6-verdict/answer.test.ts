@@ -1,7 +1,7 @@
 /** Answers: which word for which verdict, and sentences that say no more than was found. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answerOf, describeAnswer, describeUncalibrated } from './answer.ts';
+import { answerOf, describeAnswer, describeGroups, describeUncalibrated, labelState } from './answer.ts';
 import { uncalibratedCodes } from './calibration.ts';
 import { noVerdict } from './judge.ts';
 import type { Verdict } from './verdict.ts';
@@ -22,6 +22,14 @@ test('which answer', () => {
     assert.equal(answerOf(none, code), 'unfit');
     assert.equal(answerOf(present, code), 'present', 'it was found, and stands until it expires');
   }
+});
+
+test('in tables: one of a group is never called present, and every group is said once', () => {
+  const ended: Verdict = { ...grouped, state: 'not yet' };
+  assert.deepEqual([none, present, grouped, ended].map(labelState), ['not yet', 'present', 'one of', 'not yet']);
+  assert.deepEqual(describeGroups([none, present, ended]), []);
+  assert.deepEqual(describeGroups([grouped, present, { ...grouped, home: 'other' }]),
+    ['One of these, which cannot be told apart: plug.Test.Two, webcam.Test.One, webcam.Test.Three.']);
 });
 
 test('in sentences', () => {

@@ -19,6 +19,17 @@ export function answerOf(verdict: Verdict | undefined, uncalibrated: Uncalibrate
   return uncalibrated === undefined ? 'not-yet' : 'unfit';
 }
 
+/** A verdict's state in a cell of a table: never one device model's name alone where it may be another. */
+export function labelState({ state, group }: Pick<Verdict, 'state' | 'group'>): string {
+  return state === 'present' && group !== undefined ? 'one of' : state;
+}
+
+/** Beside such tables: what `one of` means, a line for each group that was found. */
+export function describeGroups(verdicts: readonly Pick<Verdict, 'state' | 'group'>[]): string[] {
+  const groups = verdicts.flatMap(({ state, group }) => state === 'present' && group !== undefined ? [group] : []);
+  return [...new Set(groups.map((group) => `One of these, which cannot be told apart: ${group.join(', ')}.`))];
+}
+
 const unfitReasons: Readonly<Record<UncalibratedCode, string>> = {
   'not-calibrated': 'it was never measured how often it would be wrong',
   'few-home-days': 'it was measured in too few homes to say how often it would be wrong',
