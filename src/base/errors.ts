@@ -40,6 +40,10 @@ export type OperatorErrorCode =
 export type EnvironmentErrorCode =
   'ndpi-absent' | 'ndpi-unknown-version' | 'ndpi-failed' | 'disk' | 'node-absent' | 'network' |
   'worker-failed' | 'duckdb-absent' |
+  /** The C library cannot be called here: no Linux, or no build of koffi for this machine. */
+  'no-native-calls' |
+  /** The system does not let us see packets: root or CAP_NET_RAW is missing. */
+  'no-capture-right' |
   'browser-absent' | 'browser-failed';
 
 /** The person at the keyboard must change something: one sentence, no stack, exit code 2. */

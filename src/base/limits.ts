@@ -12,6 +12,14 @@ export const limits = {
   captureInterfacesMax: 65_535,
   /** VLAN tags, or MPLS labels, that are taken off one frame. */
   linkTagsMax: 16,
+  /** Memory of a live capture's ring: half a second of a full gigabit. */
+  liveRingBytes: 64 << 20,
+  /** The largest ring that may be asked for; the kernel's memory is gone for others. */
+  liveRingBytesMax: 1 << 30,
+  /** Bytes that the kernel fills before it hands them on; copied at once, so a reader's window holds as many. */
+  liveBlockBytes: 256 << 10,
+  /** Most bytes kept of a frame off the wire; segments that the kernel joined are larger than any on a wire. */
+  liveSnapBytesMax: 128 << 10,
   /** Problems of one capture that are described; further ones are only counted. */
   captureProblemsMax: 16,
   /** Rows of a packet batch. */
@@ -64,6 +72,10 @@ export const limits = {
   exportDatagramPayload: 1_472,
   /** Datagrams that a sender holds until they are due; whoever queues more without waiting has a bug. */
   sendQueueDatagramsMax: 4_096,
+  /** Datagrams that a probe holds until they are due; what comes beyond is lost and counted. */
+  probeDatagramsMax: 65_536,
+  /** Bytes of export messages kept for a collector by TCP that is away or slow; beyond, the oldest are lost. */
+  tcpSendQueueBytes: 16 << 20,
   /** Bytes of a layer-7 name in IPFIX, where its length varies; a longer one is cut and counted. */
   exportNameLengthMax: 512,
   /** The same in NetFlow v9, where every record holds as many. */
@@ -94,6 +106,14 @@ export const limits = {
   optionEntriesMax: 16_384,
   /** The same of all domains together. */
   optionEntriesTotalMax: 1 << 18,
+  /** Holes in the sequence numbers of one run of an exporter into which late datagrams may still come. */
+  sequenceHolesMax: 128,
+  /** Templates of one domain that are listed with what waits for them. */
+  waitingListedMax: 16,
+  /** Between an exporter's clock and the arrival of its messages; beyond it the clock counts as wrong. */
+  exportClockSkewMsMax: 10_000,
+  /** Bytes of a saved state of the export decoder; one with all limits reached and long names has some 90 MiB. */
+  decoderSnapshotBytesMax: 128 << 20,
   /** Bytes of recent export datagrams kept to know a copy from a restart. */
   duplicateDatagramsBytes: 1 << 16,
   /** Bytes of a layer-7 name of an exporter; a longer one is cut. */
@@ -212,6 +232,14 @@ export const limits = {
   detectorUnpairedMax: 32_768,
   /** Distinct texts of one column that a detector remembers, layer-7 names most of all. */
   detectorTextsMax: 65_536,
+  /** Bytes of export datagrams between the thread that receives them and the one that reads them. */
+  receiveRingBytes: 64 << 20,
+  /** Bytes of one datagram that is received; UDP has no longer ones but IPv6 jumbograms. */
+  receivedDatagramLengthMax: 65_535,
+  /** Addresses whose datagrams, dropped because the reader was behind, are counted apart; others share a count. */
+  dropAddressesMax: 4_096,
+  /** Names of certificates whose connections are counted apart; others share a count. */
+  certificateNamesMax: 1_024,
   /** Senders of datagrams of which a detector remembers whether they may send. */
   senderMemoryEntries: 4_096,
   /** Lines of one event that the log takes in a minute; further ones are counted. */
@@ -242,6 +270,22 @@ export const limits = {
   stateRewriteBytesMax: 16 << 20,
   /** Actions of one kind that are executed before the outbox is looked at again. */
   outboxRunActionsMax: 64,
+  /** Senders of export messages that have a rate of their own in a collector; further ones share one. */
+  collectorSendersMax: 65_536,
+  /** A sender that is silent for so long gives its place up. */
+  collectorSenderIdleMs: 3_600_000,
+  /** Bytes of recent export messages that a collector keeps to know copies, of all exporters together. */
+  collectorDuplicateBytes: 4 << 20,
+  /** Distinct texts of one column that a collector remembers, layer-7 names most of all. */
+  collectorTextsMax: 65_536,
+  /** Bytes of a collector's saved state: the decoder's, and some for the accounts. */
+  collectorStateBytesMax: 136 << 20,
+  /** Receivers that a collector forwards to. */
+  collectorForwardsMax: 16,
+  /** Messages on their way to one of them; further ones are dropped for it. */
+  forwardInFlightMax: 1_024,
+  /** Exporters and domains with metrics of their own; the others are in the sums. */
+  collectorMetricDomainsMax: 512,
   /** Devices whose traffic a report draws. */
   reportTimelinesMax: 24,
 } as const;

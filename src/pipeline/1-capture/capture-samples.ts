@@ -4,6 +4,7 @@
  */
 import type { ByteSource } from './byte-source.ts';
 import type { CaptureReading } from './capture-reader.ts';
+import type { PacketBatch } from './packet-batch.ts';
 
 /** Bytes of hexadecimal text; blanks are for the eye. */
 export function hex(text: string): Uint8Array {
@@ -171,19 +172,22 @@ export type SampleRow = {
 /** All rows of a capture. */
 export async function readRows(reading: CaptureReading): Promise<SampleRow[]> {
   const rows: SampleRow[] = [];
-  for await (const batch of reading.batches()) {
-    for (let row = 0; row < batch.rowCount; row++) {
-      const at = batch.networkOffset[row];
-      const link = batch.linkOffset[row];
-      rows.push({
-        microseconds: batch.timeMicroseconds[row],
-        version: batch.ipVersion[row],
-        packet: Buffer.from(batch.data.subarray(at, at + batch.networkBytes[row])).toString('hex'),
-        macs: link === 0xffffffff ? '' : Buffer.from(batch.data.subarray(link, link + 12)).toString('hex'),
-        vlanId: batch.vlanId[row],
-        interfaceIndex: batch.interfaceIndex[row],
-      });
-    }
-  }
+  for await (const batch of reading.batches()) rows.push(...copyRows(batch));
   return rows;
+}
+
+/** The rows of a batch. */
+export function copyRows(batch: PacketBatch): SampleRow[] {
+  return Array.from({ length: batch.rowCount }, (_, row) => {
+    const at = batch.networkOffset[row];
+    const link = batch.linkOffset[row];
+    return {
+      microseconds: batch.timeMicroseconds[row],
+      version: batch.ipVersion[row],
+      packet: Buffer.from(batch.data.subarray(at, at + batch.networkBytes[row])).toString('hex'),
+      macs: link === 0xffffffff ? '' : Buffer.from(batch.data.subarray(link, link + 12)).toString('hex'),
+      vlanId: batch.vlanId[row],
+      interfaceIndex: batch.interfaceIndex[row],
+    };
+  });
 }

@@ -14,6 +14,13 @@ export type ExportDatagram = {
   readonly exporter: AddressWords;
   /** Capture or arrival time, Unix epoch. */
   readonly receivedMs: number;
+  /**
+   * Datagrams that this host dropped before they could be read, so far: of the socket by which this one came, when it
+   * was queued. Left out where it is not known, as in captures. Two of them are compared only where `socket` is equal.
+   */
+  readonly kernelDrops?: number;
+  /** Which of several sockets it came by. */
+  readonly socket?: number;
 };
 
 /** Ports that exporters and collectors use by default: IANA's for IPFIX, the vendors' customary ones for NetFlow. */

@@ -9,5 +9,8 @@ export {
   IpfixMessageSplitter, recogniseExports,
 } from './export-datagrams.ts';
 export { NetflowSplitter } from './netflow-splitter.ts';
+export {
+  type ConnectTcp, TcpSender, type TcpMessage, type TcpSenderCounts, type TcpSenderOptions,
+} from './tcp-sender.ts';
 export { type CreateSocket, UdpSender, type UdpSenderOptions } from './udp-sender.ts';
 export { encodePcapHeader, PcapChunk, type PcapFrame } from './pcap-writer.ts';

@@ -127,3 +127,30 @@ test('an abandoned sender sends nothing more', async () => {
     socket.close();
   }
 });
+
+test('who is told of failures goes on: a receiver that comes back gets what is sent from then on', async () => {
+  const { socket, port } = await openReceiver();
+  socket.close();
+  await once(socket, 'close');
+  const failures: string[] = [];
+  const sender = await open(port, { onFailure: (error) => void failures.push(error.message) });
+  for (let i = 0; i < 5; i++) {
+    sender.queue(Buffer.from([i]), 3);
+    await sender.drain();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.ok(failures.length > 0 && failures.every((text) => /nobody listens there/.test(text)), failures.join('\n'));
+  const again = createSocket('udp4');
+  const received: Buffer[] = [];
+  again.on('message', (message) => void received.push(message));
+  again.bind(port, loopback);
+  await once(again, 'listening');
+  sender.queue(Buffer.from([9]), 3);
+  await sender.end();
+  await waitFor(received, 1);
+  // The refusal of the one before does not take this one with it.
+  assert.deepEqual(received.map((message) => message[0]), [9]);
+  assert.equal(sender.datagrams + sender.lostDatagrams, 6);
+  assert.equal(sender.lostUnits, 3 * sender.lostDatagrams);
+  again.close();
+});

@@ -17,6 +17,8 @@ export type UdpSenderOptions = {
   /** Units (records) a second; 0: as fast as the kernel takes them. */
   readonly unitsPerSecond: number;
   readonly createSocket: CreateSocket;
+  /** Told what goes wrong; sending goes on then, and what the system did not take is counted as lost. */
+  readonly onFailure?: (error: EnvironmentError) => void;
   /** These are given by tests only. */
   readonly queueDatagramsMax?: number;
   readonly clock?: Clock;
@@ -39,15 +41,22 @@ const sendBufferBytes = 1 << 20;
 export class UdpSender {
   datagrams = 0;
   bytes = 0;
+  units = 0;
+  /** With `onFailure`: what the system did not take. */
+  lostDatagrams = 0;
+  lostUnits = 0;
   readonly #socket: Socket;
   readonly #name: string;
   readonly #unitsPerSecond: number;
   readonly #queueDatagramsMax: number;
   readonly #clock: Clock;
   readonly #sleep: (durationMs: number) => Promise<unknown>;
+  readonly #onFailure: ((error: EnvironmentError) => void) | undefined;
   readonly #queue: { datagram: Uint8Array; units: number }[] = [];
   #dueMs: number;
   #inFlight = 0;
+  #isOpen = false;
+  #isAbandoned = false;
   #wake: (() => void) | undefined;
   #failure: EnvironmentError | undefined;
 
@@ -71,6 +80,7 @@ export class UdpSender {
       socket.close();
       throw sender.#failure;
     }
+    sender.#isOpen = true;
     try {
       socket.setSendBufferSize(sendBufferBytes);
     } catch {
@@ -87,6 +97,7 @@ export class UdpSender {
     this.#clock = options.clock ?? systemClock;
     this.#sleep = options.sleep ?? sleepFor;
     this.#dueMs = this.#clock.monotonicMs();
+    this.#onFailure = options.onFailure;
     socket.on('error', (error) => this.#fail(error));
   }
 
@@ -108,18 +119,31 @@ export class UdpSender {
     for (const { datagram, units } of this.#queue.splice(0)) {
       await this.#pace(units);
       while (this.#inFlight >= inFlightMax) await this.#settled();
+      if (this.#isAbandoned) return;
       this.#throwFailure();
-      this.#inFlight++;
-      this.#socket.send(datagram, (error) => {
-        this.#inFlight--;
-        if (error !== null) this.#fail(error);
-        else {
-          this.datagrams++;
-          this.bytes += datagram.length;
-        }
-        this.#wake?.();
-      });
+      this.#send(datagram, units, this.#onFailure !== undefined);
     }
+  }
+
+  /** @param mayRepeat  what the system says of a datagram may be about one before it: then this one is sent again */
+  #send(datagram: Uint8Array, units: number, mayRepeat: boolean): void {
+    this.#inFlight++;
+    this.#socket.send(datagram, (error) => {
+      this.#inFlight--;
+      if (error === null) {
+        this.datagrams++;
+        this.bytes += datagram.length;
+        this.units += units;
+      } else if (mayRepeat && (error as NodeJS.ErrnoException).code === 'ECONNREFUSED') {
+        this.#fail(error);
+        this.#send(datagram, units, false);
+      } else {
+        this.#fail(error);
+        this.lostDatagrams++;
+        this.lostUnits += units;
+      }
+      this.#wake?.();
+    });
   }
 
   /**
@@ -140,6 +164,7 @@ export class UdpSender {
 
   /** Closes the socket; what waits is dropped. */
   abandon(): void {
+    this.#isAbandoned = true;
     this.#queue.length = 0;
     this.#socket.close();
   }
@@ -162,7 +187,9 @@ export class UdpSender {
   #fail(error: Error): void {
     const isRefused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
     const why = isRefused ? 'nobody listens there' : describeError(error);
-    this.#failure ??= new EnvironmentError('network', `Sending to ${this.#name} failed: ${why}.`, error);
+    const failure = new EnvironmentError('network', `Sending to ${this.#name} failed: ${why}.`, error);
+    if (this.#onFailure === undefined || !this.#isOpen) this.#failure ??= failure;
+    else this.#onFailure(failure);
   }
 
   #throwFailure(): void {

@@ -5,9 +5,9 @@
  */
 import { assertInvariant, limits, OperatorError, type Prefix } from '#base';
 import {
-  createExporterNamer, createNoneNamer, createPrefixNamer, Dictionary, ExportDecoder, FlowPairer, flowPairerDefaults,
-  schema, type Dictionaries, type EmitFlows, type ExportCounts, type FlowBatch, type FlowPairerCounts, type L7Source,
-  type Namer,
+  createDictionaries, createExporterNamer, createNoneNamer, createPrefixNamer, ExportDecoder, FlowPairer,
+  flowPairerDefaults, type Dictionaries, type EmitFlows, type ExportCounts, type FlowBatch, type FlowPairerCounts,
+  type L7Source, type Namer,
 } from '#flow';
 import type { ExportDatagram } from '#capture';
 
@@ -91,7 +91,8 @@ export class ExportIntake {
     const all = { ...intakeDefaults, ...options };
     this.#options = all;
     this.#parts = parts;
-    this.dictionaries = createSmallDictionaries(all.textsMax);
+    // An exporter with ever new names cannot fill this machine with them.
+    this.dictionaries = createDictionaries(all.textsMax);
     const { dictionaries } = this;
     const namer = createNamer(all.l7, (flows) => this.#handOn(flows));
     const pairer = !all.pair ? undefined : new FlowPairer({
@@ -183,12 +184,6 @@ export class ExportIntake {
     assertInvariant(pairing.records === this.#decodedRows && pairing.records === 2 * pairing.paired + pairing.joined +
       pairing.single + pairing.alreadyBiflow + pairing.waiting, 'every record is a flow, part of one, or waits');
   }
-}
-
-/** Dictionaries that an exporter with ever new names cannot fill this machine with. */
-function createSmallDictionaries(textsMax: number): Dictionaries {
-  return Object.fromEntries(schema.filter(({ storage }) => storage === 'dictionary')
-    .map(({ name }) => [name, new Dictionary(textsMax)])) as Dictionaries;
 }
 
 function createNamer(source: L7Source, emit: EmitFlows): Namer {

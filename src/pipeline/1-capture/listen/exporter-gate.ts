@@ -27,12 +27,16 @@ export class ExporterGate {
     return this.#last;
   }
 
+  /** As `admit`, for an address in words. */
+  isAllowed(words: AddressWords): boolean {
+    if (this.#exporters.length === 0) return true;
+    const column = Uint32Array.from(words);
+    return this.#exporters.some((prefix) => isInPrefix(column, 0, prefix));
+  }
+
   #judge(address: string): AddressWords | undefined {
     // A link-local address comes with its interface: fe80::1%eth0.
     const words = parseAddress(address.split('%', 1)[0] as string);
-    if (words === undefined) return undefined;
-    const column = Uint32Array.from(words);
-    const isAllowed = this.#exporters.length === 0 || this.#exporters.some((prefix) => isInPrefix(column, 0, prefix));
-    return isAllowed ? words : undefined;
+    return words !== undefined && this.isAllowed(words) ? words : undefined;
   }
 }

@@ -5,10 +5,10 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { assertInvariant, type Prefix } from '#base';
-import type { ExportDatagram } from '#capture';
-import type { ListenAddress } from '../config/detector-config.ts';
+import type { ExportDatagram } from '../export-datagrams.ts';
 import { ExporterGate } from './exporter-gate.ts';
 import { readKernelDrops } from './kernel-drops.ts';
+import { isOnlyIPv6, type ListenAddress } from './listen-address.ts';
 import { describeListenFailure, formatPlace } from './listen-failure.ts';
 
 export type UdpListenerOptions = {
@@ -27,6 +27,11 @@ export type ListenerParts = {
   readonly accept: (datagram: ExportDatagram) => void;
   /** A socket failed after it was opened; it is listened on with the others. */
   readonly onError?: (error: Error) => void;
+};
+
+export type UdpListenerParts = Omit<ListenerParts, 'accept'> & {
+  /** @param socket  index in `sockets()` */
+  readonly accept: (datagram: ExportDatagram, sourcePort: number, socket: number) => void;
 };
 
 export type UdpCounts = {
@@ -52,7 +57,7 @@ type Opened = { readonly socket: Socket; readonly place: ListeningSocket };
 
 export class UdpListener {
   readonly #options: UdpListenerOptions;
-  readonly #parts: ListenerParts;
+  readonly #parts: UdpListenerParts;
   readonly #gate: ExporterGate;
   #opened: Opened[] = [];
   #datagrams = 0;
@@ -61,7 +66,7 @@ export class UdpListener {
   #socketErrors = 0;
 
   /** Opens nothing yet. */
-  constructor(options: UdpListenerOptions, parts: ListenerParts) {
+  constructor(options: UdpListenerOptions, parts: UdpListenerParts) {
     this.#options = options;
     this.#parts = parts;
     this.#gate = new ExporterGate(options.exporters);
@@ -76,7 +81,7 @@ export class UdpListener {
     assertInvariant(this.#opened.length === 0, 'the listener was started twice');
     const places = this.#options.listen.filter(({ transport }) => transport === 'udp');
     try {
-      for (const place of places) this.#opened.push(await this.#open(place, places));
+      for (const place of places) this.#opened.push(await this.#open(place, places, this.#opened.length));
     } catch (thrown) {
       await this.stop();
       throw thrown;
@@ -103,12 +108,9 @@ export class UdpListener {
     };
   }
 
-  async #open(listen: ListenAddress, all: readonly ListenAddress[]): Promise<Opened> {
-    const isV6 = listen.address.includes(':');
-    // `::` takes IPv4 as well, unless that has a socket of its own on the same port.
-    const ipv6Only = isV6 &&
-      all.some(({ address, port }) => !address.includes(':') && port === listen.port && port > 0);
-    const socket = createSocket({ type: isV6 ? 'udp6' : 'udp4', ipv6Only });
+  async #open(listen: ListenAddress, all: readonly ListenAddress[], index: number): Promise<Opened> {
+    const socket = createSocket(
+      { type: listen.address.includes(':') ? 'udp6' : 'udp4', ipv6Only: isOnlyIPv6(listen, all) });
     await new Promise<void>((resolve, reject) => {
       socket.once('error', (error: NodeJS.ErrnoException) => {
         socket.close();
@@ -123,11 +125,11 @@ export class UdpListener {
     });
     const receiveBufferBytes = askForBuffer(socket, this.#options.receiveBufferBytes);
     // Node reads at most 32 datagrams of a socket before it looks at timers and other sockets again.
-    socket.on('message', (bytes, sender) => this.#take(bytes, sender));
+    socket.on('message', (bytes, sender) => this.#take(bytes, sender, index));
     return { socket, place: { address: listen.address, port: socket.address().port, receiveBufferBytes } };
   }
 
-  #take(bytes: Uint8Array, sender: RemoteInfo): void {
+  #take(bytes: Uint8Array, sender: RemoteInfo, socket: number): void {
     const exporter = this.#gate.admit(sender.address);
     if (exporter === undefined) {
       this.#foreignDatagrams++;
@@ -135,7 +137,7 @@ export class UdpListener {
     }
     this.#datagrams++;
     this.#bytes += bytes.length;
-    this.#parts.accept({ bytes, exporter, receivedMs: this.#parts.nowMs() });
+    this.#parts.accept({ bytes, exporter, receivedMs: this.#parts.nowMs() }, sender.port, socket);
   }
 }
 

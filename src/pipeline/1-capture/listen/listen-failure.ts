@@ -1,5 +1,6 @@
 /** Why a port cannot be listened at, as one sentence that says what to change. For UDP, TCP and the health endpoint. */
 import { EnvironmentError } from '#base';
+import type { ListenAddress } from './listen-address.ts';
 
 /** `192.0.2.1:2055`, `[::]:2055`. */
 export function formatPlace({ address, port }: { readonly address: string; readonly port: number }): string {
@@ -8,7 +9,7 @@ export function formatPlace({ address, port }: { readonly address: string; reado
 
 /** @returns the failure to throw */
 export function describeListenFailure(
-  place: { readonly address: string; readonly port: number; readonly transport?: 'udp' | 'tcp' },
+  place: { readonly address: string; readonly port: number; readonly transport?: ListenAddress['transport'] },
   error: NodeJS.ErrnoException,
 ): EnvironmentError {
   const where = `${formatPlace(place)} (${place.transport ?? 'tcp'})`;
