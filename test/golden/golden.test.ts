@@ -25,7 +25,7 @@ async function meterCase(
   capture: string, options: Partial<MeterOptions>, batchRows: number,
 ): Promise<{ csv: string; counts: GoldenCounts }> {
   const target = join(folder, 'flows.csv');
-  const sink = await openFlowSink(target, info);
+  const sink = await openFlowSink(target);
   const busy: (void | Promise<void>)[] = [];
   const namer = createNoneNamer((flows: FlowBatch) => void busy.push(sink.write(flows)));
   const meter = new Meter(options, (flows) => namer.name(flows), { dictionaries: createDictionaries() });

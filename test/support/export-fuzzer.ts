@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Random } from '#base';
 import type { ExportDecoder } from '../../src/pipeline/2-flow/decode/export-decoder.ts';
 import {
-  type ExportCounts, type ExportDatagram, exportDecoderDefaults, type ExportDecoderOptions,
+  type DomainAccount, type ExportCounts, type ExportDatagram, exportDecoderDefaults, type ExportDecoderOptions,
 } from '../../src/pipeline/2-flow/decode/export-types.ts';
 import { ExportAccount } from './export-account.ts';
 import { type Corpus, mutateMessage, setDomain } from './export-mutator.ts';
@@ -120,6 +120,16 @@ function surround(bytes: Uint8Array, value: number): Uint8Array {
   return whole.subarray(16, 16 + bytes.length);
 }
 
+/** Undefined, or why an account cannot be: units that have no place, or more places than there are units. */
+export function findAccountFault(account: DomainAccount): string | undefined {
+  const { sent, decoded, waiting, lostInKernel, lostOnTheWay, lostWhileStopped, limited, undecodable } = account;
+  const parts = [decoded, waiting, lostInKernel, lostOnTheWay, lostWhileStopped, limited,
+    ...Object.values(undecodable)];
+  if (parts.some((part) => part < 0 || !Number.isSafeInteger(part))) return 'an account has an impossible part';
+  const sum = parts.reduce((total, part) => total + part, 0);
+  return sum === sent ? undefined : `an account has ${sent} units, and places for ${sum}`;
+}
+
 /** The twins, and the second account of what they are given. */
 class Examination {
   readonly #all: ExportDecoderOptions;
@@ -190,6 +200,10 @@ class Examination {
     const sumOf = (name: 'records' | 'waitingSets'): number => exporters.reduce((sum, each) => sum + each[name], 0);
     if (sumOf('records') !== records) return 'records of the domains do not sum';
     if (sumOf('waitingSets') !== waiting.sets) return 'waiting sets of the domains do not sum';
+    for (const { account } of exporters) {
+      const fault = findAccountFault(account);
+      if (fault !== undefined) return fault;
+    }
     return exporters.every(({ lostUnits, sequenceGaps, reordered, restarts, duplicates, datagrams }) =>
       sequenceGaps >= 0 && lostUnits >= sequenceGaps && reordered + restarts + duplicates <= datagrams)
       ? undefined : 'a sequence account is impossible';

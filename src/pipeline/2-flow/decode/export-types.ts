@@ -43,6 +43,59 @@ export const exportProblemCodes: readonly ExportProblemCode[] = [
   'duplicate',
 ];
 
+/** What waits for one template, and since when. */
+export type WaitingTemplate = {
+  readonly templateId: number;
+  /** Arrival of the oldest set. */
+  readonly sinceMs: number;
+  readonly sets: number;
+  /** Bytes of the sets with their headers. */
+  readonly bytes: number;
+};
+
+/**
+ * Where everything is that one domain of an exporter says that it sent, in units of its own sequence numbers. Always
+ * `sent = decoded + waiting + lostInKernel + lostOnTheWay + lostWhileStopped + limited + all of undecodable`. Copies of
+ * a datagram are no part of it. How exact each part is: docs/decoding.md.
+ */
+export type DomainAccount = {
+  readonly unit: DomainUnit;
+  /** By the exporter's numbers, over all its runs, each from the first datagram of it that came. */
+  readonly sent: number;
+  /** Units of which everything was understood. */
+  readonly decoded: number;
+  /** Units of messages with a set that waits for its template, as far as the next number has told how many. */
+  readonly waiting: number;
+  /** Of holes in the numbers in which the socket's count of drops rose. */
+  readonly lostInKernel: number;
+  readonly lostOnTheWay: number;
+  /** Between the last number of a restored state and the first one after. */
+  readonly lostWhileStopped: number;
+  /** Arrived and not let in: `ExportDecoder.skip`. */
+  readonly limited: number;
+  /** Arrived and not understood, by the first reason that their message met. */
+  readonly undecodable: Readonly<Partial<Record<ExportProblemCode, number>>>;
+  /** Oldest first, at most `limits.waitingListedMax`. */
+  readonly waitingFor: readonly WaitingTemplate[];
+  /** Arrival of the last datagram, copies among them. */
+  readonly lastReceivedMs: number;
+  /**
+   * Time in the last message less its arrival: above zero when the exporter's clock is ahead. NetFlow v9 and IPFIX cut
+   * it to seconds, so a right clock has -1,000 to 0. Undefined when the arrival is not known.
+   */
+  readonly exportClockSkewMs: number | undefined;
+  readonly clockWarnings: {
+    /** The skew is beyond `limits.exportClockSkewMsMax` in either direction. */
+    readonly skewed: boolean;
+    /** How often sysUptime began anew at 2^32 ms (49.7 days) without a restart. */
+    readonly wrapped: number;
+  };
+  /** Rows emitted, or filled and not yet emitted. */
+  readonly flows: number;
+};
+
+export type DomainUnit = 'flows' | 'packets' | 'records';
+
 /** One exporter, version and observation domain (RFC 7011 §3.1), source id (RFC 3954 §5.1) or engine (v5). */
 export type DomainCounts = {
   readonly exporter: string;
@@ -52,9 +105,9 @@ export type DomainCounts = {
   readonly records: number;
   /** Holes in the sequence numbers that nothing has filled. */
   readonly sequenceGaps: number;
-  /** Units of those holes. */
+  /** Units of those holes: all that the account calls lost. */
   readonly lostUnits: number;
-  readonly unit: 'flows' | 'packets' | 'records';
+  readonly unit: DomainUnit;
   /** Datagrams that came after a later one. */
   readonly reordered: number;
   readonly duplicates: number;
@@ -63,12 +116,15 @@ export type DomainCounts = {
   readonly samplingInterval: number;
   readonly templates: number;
   readonly waitingSets: number;
+  readonly account: DomainAccount;
 };
 
 /** Counts of everything that came in; `bytesByFate` sums to `bytes` at any time. */
 export type ExportCounts = {
   readonly datagrams: number;
   readonly bytes: number;
+  /** Datagrams that were given to `skip`; no other count but those of accounts knows of them. */
+  readonly skippedDatagrams: number;
   /** Data records seen: always `flows + optionsRecords + otherRecords`. */
   readonly records: number;
   /** Rows emitted, or filled and not yet emitted. */

@@ -3,18 +3,21 @@
  * sequence numbers and waiting sets, and accounts for every byte. What records mean is its reader's business. Never
  * throws on bad bytes.
  */
-import { Counts } from '#base';
+import { Counts, limits } from '#base';
+import { carryDomains } from './carry-domains.ts';
 import type { CachedTemplate, ExportDomain } from './export-domain.ts';
 import {
   type ExportCounts, type ExportDatagram, type ExportDecoderOptions, exportProblemCodes, type ExportProblemCode,
 } from './export-types.ts';
 import { createMessageHeader, type MessageHeader, read16, readMessageHeader } from './message-header.ts';
+import { MessageAccount } from './message-account.ts';
 import { learnOptions, type OptionRoom } from './options.ts';
 import { isZeroFilled } from './quirks.ts';
 import { RecentDatagrams } from './recent-datagrams.ts';
+import type { StateBytes } from './state-bytes.ts';
 import { locateFields, parseTemplateRecord, version5Template } from './template.ts';
 import { TemplateCache } from './template-cache.ts';
-import { WaitingSets } from './waiting-sets.ts';
+import { type WaitingSet, WaitingSets } from './waiting-sets.ts';
 
 /** The records of one data set; valid during the call. */
 export type DataSetPlace = {
@@ -65,10 +68,9 @@ export class ExportWalker {
   #optionsRecords = 0;
   #templates = 0;
   #withdrawals = 0;
-  /** Records of the message so far, -1 once a set has no template: then their number is not known. */
-  #messageRecords = 0;
-  /** Of these, records of options. */
-  #messageOptions = 0;
+  #skipped = 0;
+  /** Of the message that is being walked. */
+  readonly #message = new MessageAccount();
 
   constructor(options: ExportDecoderOptions, reader: DataSetReader) {
     this.#options = options;
@@ -80,38 +82,50 @@ export class ExportWalker {
   }
 
   /** Takes one datagram. @param datagram  read only, valid during the call */
-  walk({ bytes, exporter, receivedMs }: ExportDatagram): void {
+  walk(datagram: ExportDatagram): void {
+    const { bytes, exporter, receivedMs } = datagram;
     this.#datagrams++;
     this.#bytes += bytes.length;
-    for (const set of this.#waiting.takeExpired(receivedMs)) this.#reject('no-template', set.bytes.length);
+    for (const set of this.#waiting.takeExpired(receivedMs)) this.#giveUp(set);
     const header = this.#header;
     const problem = readMessageHeader(bytes, header);
     if (problem !== undefined) return this.#reject(problem, bytes.length);
     const domain = this.#cache.findDomain(exporter, header);
     if (domain === undefined) return this.#reject('exporter-limit', bytes.length);
     domain.datagrams++;
-    if (domain.sequence.mayBeCopy(header.sequence) && this.#recent.has(domain, bytes)) {
-      domain.duplicates++;
-      return this.#reject('duplicate', bytes.length);
-    }
-    this.#recent.add(domain, bytes);
-    this.#messageRecords = 0;
-    this.#messageOptions = 0;
-    if (header.version === 5) this.#walkVersion5(domain, bytes);
+    this.#meet(domain, receivedMs);
+    if (this.#isCopy(domain, bytes)) return this.#reject('duplicate', bytes.length);
+    this.#message.begin();
+    let units = 1;
+    if (header.version === 5) units = this.#walkVersion5(domain, bytes);
     else this.#walkSets(domain, bytes, receivedMs);
-    domain.sequence.observe({
-      sequence: header.sequence,
-      units: header.version === 9 ? 1 : this.#messageRecords,
-      isIpfix: header.version === 10,
-      flowUnits: this.#messageRecords < 0 ? -1 : this.#messageRecords - this.#messageOptions,
-      exportMs: header.exportMs,
-      startedMs: header.version === 10 ? Number.NaN : header.exportMs - header.uptimeMs,
-    });
+    this.#message.observe(domain, header, datagram, units);
+  }
+
+  /**
+   * Takes notice of a datagram that is not let in: its units are sent, and limited. Of a domain that is not known
+   * nothing is kept, so that nobody can fill the memory with what is not let in.
+   */
+  skip(datagram: ExportDatagram): void {
+    this.#skipped++;
+    const { bytes, exporter, receivedMs } = datagram;
+    const header = this.#header;
+    if (readMessageHeader(bytes, header) !== undefined) return;
+    const domain = this.#cache.findKnownDomain(exporter, header);
+    if (domain === undefined) return;
+    this.#meet(domain, receivedMs);
+    if (this.#isCopy(domain, bytes)) return;
+    const message = this.#message;
+    message.begin();
+    message.spoil('limited');
+    const isCounted = header.version === 9 || header.version === 5 && header.announced <= version5RecordsMax;
+    if (!isCounted) message.leaveUnread(bytes.length - header.headerBytes);
+    message.observe(domain, header, datagram, header.version === 5 ? header.announced : 1);
   }
 
   /** Gives up on everything that still waits. */
   end(): void {
-    for (const set of this.#waiting.takeAll()) this.#reject('no-template', set.bytes.length);
+    for (const set of this.#waiting.takeAll()) this.#giveUp(set);
   }
 
   /** @param more  what the reader counts */
@@ -119,8 +133,9 @@ export class ExportWalker {
     const waiting = { sets: this.#waiting.count, bytes: this.#waiting.bytes };
     const rejectedBytes = this.#rejectedBytes;
     return {
-      datagrams: this.#datagrams, bytes: this.#bytes, records: this.#records, flows: this.#flows,
-      optionsRecords: this.#optionsRecords, otherRecords: this.#records - this.#flows - this.#optionsRecords,
+      datagrams: this.#datagrams, bytes: this.#bytes, skippedDatagrams: this.#skipped, records: this.#records,
+      flows: this.#flows, optionsRecords: this.#optionsRecords,
+      otherRecords: this.#records - this.#flows - this.#optionsRecords,
       templates: this.#templates, withdrawals: this.#withdrawals, ...more, waiting,
       bytesByFate: {
         decoded: this.#bytes - waiting.bytes - rejectedBytes, waiting: waiting.bytes, rejected: rejectedBytes,
@@ -128,30 +143,87 @@ export class ExportWalker {
       rejected: Object.fromEntries(
         exportProblemCodes.map((code) => [code, this.#rejected.get(code)]),
       ) as Record<ExportProblemCode, number>,
-      exporters: this.#cache.domains().map((domain) => domain.counts()),
+      exporters: this.#cache.domains().map((domain) =>
+        domain.counts(this.#waiting.list(domain, limits.waitingListedMax))),
     };
+  }
+
+  /** What every datagram tells, copies too. */
+  #meet(domain: ExportDomain, receivedMs: number): void {
+    domain.lastReceivedMs = receivedMs;
+    domain.lastExportMs = this.#header.exportMs;
+  }
+
+  /** True for a copy of an earlier datagram; what is none is remembered. */
+  #isCopy(domain: ExportDomain, bytes: Uint8Array): boolean {
+    const { sequence } = this.#header;
+    if (domain.sequence.mayBeCopy(sequence) && this.#recent.has(domain, sequence, bytes)) {
+      domain.duplicates++;
+      return true;
+    }
+    this.#recent.add(domain, sequence, bytes);
+    return false;
+  }
+
+  /**
+   * Writes all that is remembered but the copies of datagrams, or reads it into a walker that has taken nothing yet;
+   * that is of no use any more when the bytes have a fault then.
+   */
+  carry(bytes: StateBytes): void {
+    this.#datagrams = bytes.count(this.#datagrams);
+    this.#bytes = bytes.count(this.#bytes);
+    this.#skipped = bytes.count(this.#skipped);
+    this.#rejectedBytes = bytes.count(this.#rejectedBytes);
+    this.#records = bytes.count(this.#records);
+    this.#flows = bytes.count(this.#flows);
+    this.#optionsRecords = bytes.count(this.#optionsRecords);
+    this.#templates = bytes.count(this.#templates);
+    this.#withdrawals = bytes.count(this.#withdrawals);
+    bytes.list(exportProblemCodes.filter((code) => this.#rejected.get(code) > 0), (given) => {
+      const text = bytes.text(given ?? '');
+      const count = bytes.count(given === undefined ? 0 : this.#rejected.get(given));
+      const code = exportProblemCodes.find((each) => each === text);
+      if (code === undefined) bytes.expect(false, 'The state has a reason that there is none of.');
+      else if (given === undefined) this.#rejected.add(code, count);
+    });
+    carryDomains(bytes, {
+      cache: this.#cache, waiting: this.#waiting, room: this.#optionRoom, options: this.#options,
+    });
+    bytes.expect(this.#bytes >= this.#rejectedBytes + this.#waiting.bytes &&
+      this.#records >= this.#flows + this.#optionsRecords, 'The counts of the state do not add up.');
   }
 
   #reject(code: ExportProblemCode, bytes: number): void {
     this.#rejected.add(code);
     this.#rejectedBytes += bytes;
+    // Behind the end of a message there is nothing of it.
+    if (code !== 'trailing-bytes') this.#message.spoil(code);
   }
 
-  #walkVersion5(domain: ExportDomain, bytes: Uint8Array): void {
+  #giveUp({ domain, message, bytes }: WaitingSet): void {
+    this.#reject('no-template', bytes.length);
+    message.fate ??= 'no-template';
+    this.#message.settle(domain, message, { records: 0, options: 0, bytes: 0 });
+  }
+
+  /** Returns the records that the header announces, as far as it is believed. */
+  #walkVersion5(domain: ExportDomain, bytes: Uint8Array): number {
     const { headerBytes, announced, samplingInterval } = this.#header;
     const announcedEnd = headerBytes + announced * version5RecordBytes;
     if (announced > version5RecordsMax && announcedEnd > bytes.length) {
-      this.#messageRecords = -1;
-      return this.#reject('cut-message', bytes.length);
+      this.#message.leaveUnread(version5RecordsMax);
+      this.#reject('cut-message', bytes.length);
+      return 0;
     }
     if (samplingInterval > 0) domain.options.samplingInterval = samplingInterval;
     const whole = Math.min(announced, Math.floor((bytes.length - headerBytes) / version5RecordBytes));
     const end = headerBytes + whole * version5RecordBytes;
     this.#readSet({ domain, cached: this.#version5, header: this.#header, bytes, start: headerBytes, end });
-    // Every announced flow has taken a number, whether it arrived whole or not.
-    this.#messageRecords = announced;
+    this.#message.addRecords(whole, false);
     if (whole < announced) this.#reject('cut-message', bytes.length - end);
     else if (bytes.length > announcedEnd) this.#reject('trailing-bytes', bytes.length - announcedEnd);
+    // Every announced flow has taken a number, whether it arrived whole or not.
+    return announced;
   }
 
   #walkSets(domain: ExportDomain, bytes: Uint8Array, receivedMs: number): void {
@@ -176,7 +248,7 @@ export class ExportWalker {
   }
 
   #rejectRest(code: ExportProblemCode, bytes: number): void {
-    this.#messageRecords = -1;
+    this.#message.leaveUnread(bytes);
     this.#reject(code, bytes);
   }
 
@@ -217,22 +289,28 @@ export class ExportWalker {
     const header = this.#header;
     const cached = this.#cache.find(domain, templateId);
     if (cached === undefined) {
-      this.#messageRecords = -1;
-      const set = { domain, templateId, header, receivedMs, bytes: bytes.subarray(at, end) };
-      if (!this.#waiting.add(set)) this.#reject('waiting-limit', end - at);
+      this.#message.leaveUnread(end - at);
+      const message = this.#message.openFor(header);
+      const set = { domain, templateId, header, receivedMs, bytes: bytes.subarray(at, end), message };
+      if (this.#waiting.add(set)) message.waitingSets++;
+      else this.#reject('waiting-limit', end - at);
       return;
     }
     const records = this.#readSet({ domain, cached, header, bytes, start: at + setHeaderBytes, end });
-    if (this.#messageRecords < 0) return;
-    this.#messageRecords += records;
-    if (cached.template.kind === 'options') this.#messageOptions += records;
+    this.#message.addRecords(records, cached.template.kind === 'options');
   }
 
   #replay(domain: ExportDomain, templateId: number): void {
-    for (const { header, bytes } of this.#waiting.takeFor(domain, templateId)) {
+    for (const { header, bytes, message } of this.#waiting.takeFor(domain, templateId)) {
       const cached = this.#cache.find(domain, templateId);
       if (cached === undefined) return;
-      this.#readSet({ domain, cached, header, bytes, start: setHeaderBytes, end: bytes.length });
+      let records = 0;
+      const fate = this.#message.apart(() => {
+        records = this.#readSet({ domain, cached, header, bytes, start: setHeaderBytes, end: bytes.length });
+      });
+      message.fate ??= fate;
+      const options = cached.template.kind === 'options' ? records : 0;
+      this.#message.settle(domain, message, { records, options, bytes: bytes.length });
     }
   }
 
@@ -246,11 +324,17 @@ export class ExportWalker {
     const isOptions = template.kind === 'options';
     const result = isOptions ? this.#readOptions(place) : this.#reader.read(place);
     const { records, flows } = result;
-    if (end - result.end >= template.recordBytesMin) this.#reject('cut-record', end - result.end);
+    if (end - result.end >= template.recordBytesMin) {
+      this.#message.leaveUnread(end - result.end);
+      this.#reject('cut-record', end - result.end);
+    }
     this.#records += records;
     domain.records += records;
     if (isOptions) this.#optionsRecords += records;
-    else this.#flows += flows;
+    else {
+      this.#flows += flows;
+      domain.flows += flows;
+    }
     return records;
   }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Random } from '#base';
-import { SequenceNumbering } from './numbering.ts';
+import { createNumberedPlace, SequenceNumbering } from './numbering.ts';
 
 type Sent = { sequence: number; records: number; options: number };
 
@@ -23,7 +23,8 @@ function account(messages: readonly Sent[]): { numbering: SequenceNumbering; tot
   const numbering = new SequenceNumbering();
   for (const { sequence, records, options } of messages) {
     numbering.observe({
-      sequence, units: records, flowUnits: records - options, isIpfix: true, exportMs: 0, startedMs: Number.NaN,
+      ...createNumberedPlace(), sequence, units: records, decoded: records, flowUnits: records - options,
+      flowsDecoded: records - options, isIpfix: true,
     });
   }
   const { gaps, lostUnits, reordered, restarts } = numbering.account;

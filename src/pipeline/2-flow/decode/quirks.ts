@@ -43,8 +43,8 @@ export const quirks = {
     case: 'pmacct/400-IPFIXv10-BMP-CISCO-SRv6-multiple-sources',
   },
   numbersAfter: {
-    vendor: 'softflowd', symptom: 'the sequence number of an IPFIX message counts its own flows, and no options records',
-    handling: 'both ways of counting are followed; the one with far fewer faults is the exporter\'s',
+    vendor: 'softflowd', symptom: 'the number of an IPFIX message counts its own flows, and no options records',
+    handling: 'both ways of counting are followed; the one that far more messages fit is the exporter\'s',
     case: 'numbering.test.ts',
   },
   icmpInPort: {

@@ -73,6 +73,12 @@ export class RecordReader implements DataSetReader {
     return this.#names.unexplainedCount;
   }
 
+  /** Goes on with counts of a saved state. */
+  resumeCounts(placedAtExport: number, unexplainedApplications: number): void {
+    this.placedAtExport = placedAtExport;
+    this.#names.unexplainedCount = unexplainedApplications;
+  }
+
   /** Reads the records of a set; what is behind `end` of the result was not read. Valid until the next call. */
   read(place: DataSetPlace): DataSetResult {
     const { cached, domain, start, end } = place;

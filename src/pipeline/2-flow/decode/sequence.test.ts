@@ -2,17 +2,30 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Random } from '#base';
+import { limits, Random } from '#base';
 import { RecentDatagrams } from './recent-datagrams.ts';
 import { ExportDomain } from './export-domain.ts';
-import { SequenceAccount, type SequenceVerdict } from './sequence.ts';
+import { OpenMessage } from './open-message.ts';
+import { SequenceAccount, type SequencePlace, type SequenceVerdict } from './sequence.ts';
 
 type Message = readonly [sequence: number, units: number, startedMs?: number, exportMs?: number];
+
+/** A message; one of unknown units may hold any number of them, and is never understood. */
+function placeOf(sequence: number, units: number, startedMs: number, exportMs: number): SequencePlace {
+  const message = new OpenMessage(false);
+  message.fate = 'cut-set';
+  message.unitsMax = Number.POSITIVE_INFINITY;
+  return {
+    sequence, units, exportMs, startedMs, sentMs: exportMs, decoded: Math.max(units, 0), fate: undefined, drops: 0,
+    open: units < 0 ? message.usual : undefined, isAfter: false,
+  };
+}
 
 function account(messages: readonly Message[]): { verdicts: SequenceVerdict[]; totals: number[] } {
   const sequence = new SequenceAccount();
   const verdicts = messages.map(([number, units, startedMs = Number.NaN, exportMs = 0]) =>
-    sequence.observe({ sequence: number, units, exportMs, startedMs }));
+    sequence.observe(placeOf(number, units, startedMs, exportMs)));
+  assert.equal(sequence.parts.sum, sequence.parts.sent);
   return { verdicts, totals: [sequence.gaps, sequence.lostUnits, sequence.reordered, sequence.restarts] };
 }
 
@@ -31,7 +44,7 @@ test('a restart is known by the clock, or by a number that goes back into no hol
   assert.deepEqual(account([[500, 1, 1000], [0, 1, 900_000], [1, 1, 900_000]]).totals, [0, 0, 0, 1]);
   // It restarted and has counted on beyond where it was: not a gap.
   assert.deepEqual(account([[5, 1, 1000], [900, 1, 900_000]]).totals, [0, 0, 0, 1]);
-  assert.deepEqual(account([[500, 7], [0, 7], [7, 1]]).totals, [0, 0, 0, 1]);
+  assert.deepEqual(account([[500, 7], [0, 7, NaN, 60_000], [7, 1, NaN, 60_000]]).totals, [0, 0, 0, 1]);
   // The start that is computed of each message jitters by the rounding of seconds.
   assert.deepEqual(account([[1, 1, 1000], [3, 1, 1900], [2, 1, 50]]).totals, [0, 0, 1, 0]);
 });
@@ -40,9 +53,14 @@ test('a message that the first one has overtaken is late, when its clock says th
   assert.deepEqual(account([[11, 1, 1000], [10, 1, 1000], [12, 1, 1000]]),
     { verdicts: ['first', 'late', 'in-order'], totals: [0, 0, 1, 0] });
   assert.deepEqual(account([[11, 1, 1000], [10, 1, 900_000], [11, 1, 900_000]]).totals, [0, 0, 0, 1]);
-  // Without a clock, and far back, it is a restart.
-  assert.deepEqual(account([[11, 1], [10, 1]]).totals, [0, 0, 0, 1]);
-  assert.deepEqual(account([[90_000, 1, 1000], [10, 1, 1000]]).totals, [0, 0, 0, 1]);
+  // Without a clock it is late when it was not sent later than the first one; far back it is a restart.
+  assert.deepEqual(account([[11, 1], [10, 1], [12, 1]]).totals, [0, 0, 1, 0]);
+  assert.deepEqual(account([[11, 1], [10, 1, NaN, 1000]]).totals, [0, 0, 0, 1]);
+  assert.deepEqual(account([[90_000, 1], [10, 1]]).totals, [0, 0, 0, 1]);
+  // What lies between it and the first one is missing, until it comes too.
+  assert.deepEqual(account([[20, 5], [10, 5], [25, 1]]).totals, [1, 5, 1, 0]);
+  assert.deepEqual(account([[20, 5], [10, 5], [15, 5], [25, 1]]).totals, [0, 0, 2, 0]);
+  assert.deepEqual(account([[90_000, 1, 1000], [10, 1, 1000, 500]]).totals, [0, 0, 0, 1]);
 });
 
 test('after a message of unknown length the next one begins anew', () => {
@@ -52,34 +70,39 @@ test('after a message of unknown length the next one begins anew', () => {
 
 test('a message of templates alone is no loss, no restart and no hole when it comes late', () => {
   // After a restart, behind messages that nobody can read without it, and behind some that could be read.
-  assert.deepEqual(account([[500, 7], [0, -1], [3, -1], [0, 0], [9, 4], [13, 2]]),
+  assert.deepEqual(account([[500, 7], [0, -1, NaN, 60_000], [3, -1, NaN, 60_000], [0, 0, NaN, 60_000],
+    [9, 4, NaN, 60_000], [13, 2, NaN, 60_000]]),
     { verdicts: ['first', 'restart', 'in-order', 'late', 'in-order', 'in-order'], totals: [0, 0, 0, 1] });
-  assert.deepEqual(account([[500, 7], [0, 4], [0, 0], [4, 4]]).totals, [0, 0, 0, 1]);
+  assert.deepEqual(account([[500, 7], [0, 4, NaN, 60_000], [0, 0, NaN, 60_000],
+    [4, 4, NaN, 60_000]]).totals, [0, 0, 0, 1]);
   // In the middle of a hole; and in order.
   assert.deepEqual(account([[100, 5], [120, 5], [110, 0], [125, 1]]).totals, [1, 15, 0, 0]);
   assert.deepEqual(account([[100, 5], [105, 0], [105, 5], [110, 1]]).totals, [0, 0, 0, 0]);
   // An exporter that restarts announces its templates first, and what follows may be out of order.
-  assert.deepEqual(account([[0, 7], [7, 7], [0, 0, NaN, 60_000], [7, 7], [0, 7], [14, 1]]).totals, [0, 0, 1, 1]);
-  assert.deepEqual(account([[500, 7], [0, 0, NaN, 60_000], [7, 7], [0, 7], [14, 1]]),
+  assert.deepEqual(account([[0, 7], [7, 7], [0, 0, NaN, 60_000], [7, 7, NaN, 60_000], [0, 7, NaN, 60_000],
+    [14, 1, NaN, 60_000]]).totals, [0, 0, 1, 1]);
+  assert.deepEqual(account([[500, 7], [0, 0, NaN, 60_000], [7, 7, NaN, 60_000], [0, 7, NaN, 60_000],
+    [14, 1, NaN, 60_000]]),
     { verdicts: ['first', 'restart', 'gap', 'late', 'in-order'], totals: [0, 0, 1, 1] });
   // The templates come that were missing, in order.
   assert.deepEqual(account([[500, -1], [507, 0], [510, 3], [507, 3], [513, 1]]).totals, [0, 0, 1, 0]);
 });
 
-test('copies are looked for where a number goes back, and where it is not known what was expected', () => {
+test('copies are looked for where a number is not the next one, and where it is not known which that is', () => {
   const sequence = new SequenceAccount();
   const observe = (number: number, units: number): SequenceVerdict =>
-    sequence.observe({ sequence: number, units, exportMs: 0, startedMs: Number.NaN });
+    sequence.observe(placeOf(number, units, Number.NaN, 0));
   assert.equal(sequence.mayBeCopy(100), false);
   observe(100, 5);
-  assert.deepEqual([100, 104, 105, 106].map((number) => sequence.mayBeCopy(number)), [true, true, false, false]);
+  assert.deepEqual([100, 104, 105, 106].map((number) => sequence.mayBeCopy(number)), [true, true, false, true]);
   observe(105, -1);
   assert.equal(sequence.mayBeCopy(110), true);
 });
 
 test('holes beyond the limit stay lost', () => {
-  const messages: Message[] = Array.from({ length: 18 }, (_, i) => [i * 10, 1]);
-  assert.deepEqual(account(messages).totals, [17, 153, 0, 0]);
+  const messages: Message[] = Array.from({ length: limits.sequenceHolesMax + 2 }, (_, i) => [i * 10, 1]);
+  const gaps = limits.sequenceHolesMax + 1;
+  assert.deepEqual(account(messages).totals, [gaps, gaps * 9, 0, 0]);
   // The oldest hole is forgotten: what comes for it looks like a restart.
   assert.deepEqual(account([...messages, [1, 9]]).verdicts.at(-1), 'restart');
 });
@@ -109,13 +132,13 @@ test('recent datagrams: a ring of bytes forgets the oldest', () => {
   const other = new ExportDomain([0, 0, 0xffff, 2], 9, 0);
   const recent = new RecentDatagrams(100);
   const bytes = (value: number, length = 40): Uint8Array => new Uint8Array(length).fill(value);
-  recent.add(domain, bytes(1));
-  recent.add(domain, bytes(2));
-  assert.deepEqual([recent.has(domain, bytes(1)), recent.has(domain, bytes(2)), recent.has(other, bytes(1))], [true,
-    true, false]);
-  recent.add(domain, bytes(3));
-  assert.deepEqual([1, 2, 3].map((value) => recent.has(domain, bytes(value))), [false, true, true]);
-  recent.add(domain, bytes(4, 101));
-  assert.equal(recent.has(domain, bytes(4, 101)), false);
-  assert.equal(recent.has(domain, bytes(3, 39)), false);
+  recent.add(domain, 7, bytes(1));
+  recent.add(domain, 7, bytes(2));
+  assert.deepEqual([recent.has(domain, 7, bytes(1)), recent.has(domain, 7, bytes(2)), recent.has(other, 7, bytes(1))],
+    [true, true, false]);
+  recent.add(domain, 7, bytes(3));
+  assert.deepEqual([1, 2, 3].map((value) => recent.has(domain, 7, bytes(value))), [false, true, true]);
+  recent.add(domain, 7, bytes(4, 101));
+  assert.equal(recent.has(domain, 7, bytes(4, 101)), false);
+  assert.equal(recent.has(domain, 7, bytes(3, 39)), false);
 });

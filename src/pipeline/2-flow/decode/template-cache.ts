@@ -44,6 +44,11 @@ export class TemplateCache {
     return found;
   }
 
+  /** The domain of a message, undefined when it is new. */
+  findKnownDomain(exporter: AddressWords, { version, domain }: MessageHeader): ExportDomain | undefined {
+    return this.#domains.get(keyOf(exporter, version, domain));
+  }
+
   /** Takes a template in, over one of the same id if there is one. False at a limit; then the old one is kept. */
   put(domain: ExportDomain, template: Template): boolean {
     const old = domain.templates.get(template.id);

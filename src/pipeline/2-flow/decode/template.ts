@@ -109,7 +109,7 @@ const hollowFieldsMax = 16;
  * Fields of no length are allowed, a thousand of them in a record of one byte are an attack: each such byte would cost
  * a thousand looks.
  */
-function isHollow({ fields, recordBytesMin }: Template): boolean {
+export function isHollow({ fields, recordBytesMin }: Template): boolean {
   return fields.length > recordBytesMin + hollowFieldsMax;
 }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Random } from '#base';
 import { ExportDomain } from './export-domain.ts';
+import { OpenMessage } from './open-message.ts';
 import { createMessageHeader } from './message-header.ts';
 import { WaitingSets, type WaitingSet } from './waiting-sets.ts';
 
@@ -20,7 +21,7 @@ test('against a plain list', () => {
       const action = random.integer(0, 9);
       if (action < 7) {
         const set = { domain, templateId, header: createMessageHeader(), receivedMs: now,
-          bytes: new Uint8Array(random.integer(4, 400)).fill(random.integer(0, 255)) };
+          message: new OpenMessage(true), bytes: new Uint8Array(random.integer(4, 400)).fill(random.integer(0, 255)) };
         const isKept = waiting.add(set);
         const bytes = plain.reduce((sum, other) => sum + other.bytes.length, 0);
         assert.equal(isKept, bytes + set.bytes.length + (plain.length + 1) * 256 <= 20_000);

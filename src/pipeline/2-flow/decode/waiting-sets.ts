@@ -3,7 +3,9 @@
  * time, and replayed in the order of arrival when the template comes.
  */
 import type { ExportDomain } from './export-domain.ts';
+import type { WaitingTemplate } from './export-types.ts';
 import type { MessageHeader } from './message-header.ts';
+import type { OpenMessage } from './open-message.ts';
 
 export type WaitingSet = {
   readonly domain: ExportDomain;
@@ -13,10 +15,12 @@ export type WaitingSet = {
   readonly receivedMs: number;
   /** The whole set with its header. */
   readonly bytes: Uint8Array;
+  /** Its message, in the domain's account. */
+  readonly message: OpenMessage;
 };
 
 /** Memory that an entry takes beside its bytes, counted against the limit so that tiny sets cannot add up. */
-const entryBytes = 256;
+export const entryBytes = 256;
 
 export class WaitingSets {
   /** In the order of arrival. A place is empty once its set was taken out; empty places are at most as many again. */
@@ -57,6 +61,25 @@ export class WaitingSets {
     this.#bytes += set.bytes.length;
     set.domain.waitingSets++;
     return true;
+  }
+
+  /** What waits in a domain, the template that is waited for longest first, at most `listedMax` of them. */
+  list(domain: ExportDomain, listedMax: number): WaitingTemplate[] {
+    const listed: WaitingTemplate[] = [];
+    for (const [templateId, places] of this.#byTemplate.get(domain) ?? []) {
+      let bytes = 0;
+      for (const { set } of places) bytes += set?.bytes.length ?? 0;
+      listed.push({ templateId, sinceMs: places[0]?.set?.receivedMs ?? 0, sets: places.length, bytes });
+    }
+    return listed.sort((a, b) => a.sinceMs - b.sinceMs).slice(0, listedMax);
+  }
+
+  /** All sets that wait, oldest first. */
+  *all(): Generator<WaitingSet, void, void> {
+    for (let i = this.#front; i < this.#queue.length; i++) {
+      const { set } = this.#queue[i] as Place;
+      if (set !== undefined) yield set;
+    }
   }
 
   /** Takes out the sets that wait for a template, oldest first. */
