@@ -22,7 +22,7 @@ const iotDenat = 'device_model,partition,FIRST_SWITCHED,LAST_SWITCHED,IN_BYTES,I
 /** Bytes that our own writer makes. */
 async function written(folder: string, format: 'csv' | 'jsonl' | 'parquet', rows: number): Promise<Uint8Array> {
   const path = join(folder, `written.${format}`);
-  const sink = await openFlowSink(path, sampleInfo, { groupRows: 10 });
+  const sink = await openFlowSink(path, { groupRows: 10 });
   await sink.write(randomBatch(11, rows));
   await sink.end(sampleInfo);
   return readFile(path);

@@ -29,7 +29,7 @@ function flows(rowCount: number, firstPort = 1_024): FlowBatch {
 }
 
 async function writeFlows(path: string, batches: readonly FlowBatch[]): Promise<Buffer> {
-  const sink = await openFlowSink(path, sampleInfo);
+  const sink = await openFlowSink(path);
   for (const batch of batches) await sink.write(batch);
   await sink.end(sampleInfo);
   const bytes = await readFile(path);

@@ -15,10 +15,10 @@ const formats = ['csv', 'jsonl', 'parquet'] as const;
 
 test('the suffix decides, and an unknown one is refused with the known ones', async () => {
   for (const target of ['flows.txt', 'flows', 'csv', '.parquet/flows']) {
-    await assert.rejects(openFlowSink(target, sampleInfo), { code: 'output-unknown-kind',
+    await assert.rejects(openFlowSink(target), { code: 'output-unknown-kind',
       message: /\.csv, \.jsonl, \.parquet/ });
   }
-  await assert.rejects(openFlowSink('-', sampleInfo, { format: 'parquet' }), { code: 'bad-option' });
+  await assert.rejects(openFlowSink('-', { format: 'parquet' }), { code: 'bad-option' });
 });
 
 test('a file has its name only when it is whole', async () => {
@@ -26,12 +26,12 @@ test('a file has its name only when it is whole', async () => {
     for (const format of formats) {
       const path = join(folder, `flows.${format.toUpperCase()}`);
       await writeFile(path, 'what was there');
-      const sink = await openFlowSink(path, sampleInfo, { bufferBytes: 100, groupRows: 5 });
+      const sink = await openFlowSink(path, { bufferBytes: 100, groupRows: 5 });
       await sink.write(randomBatch(1, 50));
       assert.equal(await readFile(path, 'utf8'), 'what was there');
       await sink.end(sampleInfo);
       assert.notEqual(await readFile(path, 'utf8'), 'what was there');
-      const dropped = await openFlowSink(join(folder, `dropped.${format}`), sampleInfo);
+      const dropped = await openFlowSink(join(folder, `dropped.${format}`));
       await dropped.write(randomBatch(1, 50));
       await dropped.abandon();
     }
@@ -43,7 +43,7 @@ test('a link is written through, and stays a link', async () => {
   await withFolder(async (folder) => {
     await writeFile(join(folder, 'real.csv'), '');
     await symlink(join(folder, 'real.csv'), join(folder, 'link.csv'));
-    const sink = await openFlowSink(join(folder, 'link.csv'), sampleInfo);
+    const sink = await openFlowSink(join(folder, 'link.csv'));
     await sink.end(sampleInfo);
     assert.ok((await lstat(join(folder, 'link.csv'))).isSymbolicLink());
     assert.match(await readFile(join(folder, 'real.csv'), 'utf8'), /^flowStartMilliseconds,/);
@@ -55,7 +55,7 @@ test('what cannot be written is said at once', async () => {
     await mkdir(join(folder, 'folder.csv'));
     await mkdir(join(folder, 'folder.parquet'));
     for (const name of ['folder.csv', 'folder.parquet', 'absent/x.csv', 'absent/x.parquet']) {
-      await assert.rejects(openFlowSink(join(folder, name), sampleInfo), { code: 'output-unwritable' }, name);
+      await assert.rejects(openFlowSink(join(folder, name)), { code: 'output-unwritable' }, name);
     }
   });
 });
@@ -65,7 +65,7 @@ test('a full disk is an environment error', { skip: existsSync('/dev/full') ? fa
     for (const format of formats) {
       const path = join(folder, `full.${format}`);
       await symlink('/dev/full', path);
-      const sink = await openFlowSink(path, sampleInfo, { bufferBytes: 4_096, groupRows: 20 });
+      const sink = await openFlowSink(path, { bufferBytes: 4_096, groupRows: 20 });
       await assert.rejects(async () => {
         for (let i = 0; i < 20; i++) await sink.write(randomBatch(i, 50));
         await sink.end(sampleInfo);
@@ -100,7 +100,7 @@ function fakeStream(writesMax: number,
 test('standard output is CSV, or JSON lines when asked for', async () => {
   for (const format of [undefined, 'jsonl'] as const) {
     const stream = fakeStream(1_000, '');
-    const sink = await openFlowSink('-', sampleInfo, { stream, format, bufferBytes: 500 });
+    const sink = await openFlowSink('-', { stream, format, bufferBytes: 500 });
     const batch = randomBatch(5, 30);
     await sink.write(batch);
     await sink.end(sampleInfo);
@@ -113,11 +113,11 @@ test('standard output is CSV, or JSON lines when asked for', async () => {
 });
 
 test('a reader that goes away ends the output quietly; another failure does not', async () => {
-  const gone = await openFlowSink('-', sampleInfo, { stream: fakeStream(1, 'EPIPE'), bufferBytes: 500 });
+  const gone = await openFlowSink('-', { stream: fakeStream(1, 'EPIPE'), bufferBytes: 500 });
   for (let i = 0; i < 20; i++) await gone.write(randomBatch(i, 10));
   assert.equal(gone.readerGone, true);
   await gone.end(sampleInfo);
-  const failing = await openFlowSink('-', sampleInfo, { stream: fakeStream(1, 'EIO'), bufferBytes: 500 });
+  const failing = await openFlowSink('-', { stream: fakeStream(1, 'EIO'), bufferBytes: 500 });
   await assert.rejects(async () => {
     for (let i = 0; i < 20; i++) await failing.write(randomBatch(i, 10));
     await failing.end(sampleInfo);
@@ -130,7 +130,7 @@ test('a real pipe to `head`', { skip: existsSync('/bin/sh') ? false : 'no /bin/s
     import { createFlowBatch } from ${module('../flow-batch.ts')};
     const batch = createFlowBatch(4096); batch.rowCount = 4096;
     const info = ${JSON.stringify(sampleInfo)};
-    const sink = await openFlowSink('-', info); let writes = 0;
+    const sink = await openFlowSink('-'); let writes = 0;
     while (!sink.readerGone && writes < 1e5) { writes++; await sink.write(batch); }
     await sink.end(info); process.stderr.write('gone ' + sink.readerGone);`;
   const run = spawnSync('/bin/sh', ['-c', '"$0" --input-type=module -e "$1" | head -n 2', process.execPath, program],

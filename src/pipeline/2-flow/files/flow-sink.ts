@@ -6,6 +6,7 @@ import { createNf9PcapSink } from './nf9-pcap-sink.ts';
 import {
   openFileTarget, openStreamTarget, standardOutput, type OutputTarget, type WritableStream,
 } from './output-target.ts';
+import type { ParquetCompression } from './parquet-file.ts';
 import { openParquetSink } from './parquet-sink.ts';
 import { TextSink } from './text-sink.ts';
 
@@ -46,24 +47,23 @@ export type FlowSinkOptions = {
   readonly bufferBytes?: number;
   /** Rows of one row group of Parquet; for tests. */
   readonly groupRows?: number;
+  /** Of Parquet; zstd without it. */
+  readonly compression?: ParquetCompression | undefined;
 };
 
 /**
  * Opens an output for flow records.
  *
  * @param target  path ending in `.csv`, `.jsonl`, `.parquet`, `.ipfix` or `.nf9.pcap`, or `-` for standard output
- * @param info    what is known of the flow set beforehand; `end` has the last word
  * @throws OperatorError  `output-unknown-kind`, `output-unwritable`, `bad-option` (Parquet on standard output)
  */
-export async function openFlowSink(
-  target: string, info: FlowSetInfo, options: FlowSinkOptions = {},
-): Promise<FlowSink> {
+export async function openFlowSink(target: string, options: FlowSinkOptions = {}): Promise<FlowSink> {
   const format = options.format ?? chooseFormat(target);
   if (format === 'parquet') {
     if (target === standardOutput) {
       throw new OperatorError('bad-option', 'Parquet cannot go to standard output; name a file ending in .parquet.');
     }
-    return openParquetSink(target, info, options.groupRows);
+    return openParquetSink(target, options);
   }
   const opened = await openTarget(target, options.stream);
   if (format === 'ipfix') return createIpfixSink(opened);

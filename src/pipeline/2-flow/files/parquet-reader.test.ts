@@ -74,7 +74,7 @@ test('a file says whether its flows have both directions; what is neither yes no
     for (const isBiflow of [true, false, undefined, 'yes']) {
       const path = join(folder, `${isBiflow}.parquet`);
       const info = { ...sampleInfo, isBiflow } as typeof sampleInfo;
-      const sink = await openParquetSink(path, info);
+      const sink = await openParquetSink(path);
       sink.write(randomBatch(1, 3));
       await sink.end(info);
       const reading = readFlows(fileSource(path), 'parquet');

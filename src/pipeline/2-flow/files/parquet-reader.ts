@@ -16,7 +16,7 @@ import {
 import { AddressTexts, deriveIpVersion, describeUnsoundRow, essentialColumns, findCell, storeValue,
   type Cell } from './cells.ts';
 import { badColumns, badValue, missingColumns } from './own-text.ts';
-import { parquetInfoKey } from './parquet-sink.ts';
+import { parquetInfoKey } from './parquet-file.ts';
 import type { FlowReadReport } from './read-report.ts';
 
 export type ParquetReadOptions = {

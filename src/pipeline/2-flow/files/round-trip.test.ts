@@ -25,7 +25,7 @@ for (const format of formats) {
           fc.integer({ min: 1, max: 9_000 }), fc.integer({ min: 1, max: 30 }),
         async (seed, sizes, bufferBytes, batchRows) => {
           const path = join(folder, `${runs++}.${format}`);
-          const sink = await openFlowSink(path, sampleInfo, { bufferBytes, groupRows: batchRows });
+          const sink = await openFlowSink(path, { bufferBytes, groupRows: batchRows });
           const shared = createDictionaries();
           const written: unknown[][] = [];
           for (const [i, rows] of sizes.entries()) {
@@ -69,13 +69,13 @@ test('the CSV header is the schema, and a row is what it should be to the letter
     columns.sourceMacAddress.set([0x00aa, 0x0bccddee]);
     columns.applicationName[0] = dictionaries.applicationName.encode('TLS.Amazon, Inc.');
     const path = join(folder, 'one.csv');
-    const sink = await openFlowSink(path, sampleInfo);
+    const sink = await openFlowSink(path);
     await sink.write(batch);
     await sink.end(sampleInfo);
     assert.equal(await readFile(path, 'utf8'), `${schema.map((column) => column.name).join(',')}\n` +
       '1655071198444.458,1655071199000.5,4,192.168.1.25,8.8.8.8,50123,443,6,0,0,1000,0,123456789012,0,0,0,0,0,0,0,0,0,' +
       '00:aa:0b:cc:dd:ee,,,0,0,"TLS.Amazon, Inc.",,,,\n');
-    const json = await openFlowSink(join(folder, 'one.jsonl'), sampleInfo);
+    const json = await openFlowSink(join(folder, 'one.jsonl'));
     await json.write(batch);
     await json.end(sampleInfo);
     assert.deepEqual(JSON.parse(await readFile(join(folder, 'one.jsonl'), 'utf8')), {
