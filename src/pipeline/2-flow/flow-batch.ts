@@ -16,10 +16,10 @@ export type FlowBatch = {
   readonly dictionaries: Dictionaries;
 };
 
-/** New dictionaries, one per dictionary column. */
-export function createDictionaries(): Dictionaries {
+/** New dictionaries, one per dictionary column. @param entriesMax  texts that each holds */
+export function createDictionaries(entriesMax: number = limits.dictionaryEntriesMax): Dictionaries {
   const entries = schema.filter((column) => column.storage === 'dictionary')
-    .map((column) => [column.name, new Dictionary()]);
+    .map((column) => [column.name, new Dictionary(entriesMax)]);
   return Object.fromEntries(entries) as Dictionaries;
 }
 

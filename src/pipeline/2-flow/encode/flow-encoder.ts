@@ -4,8 +4,12 @@
  */
 import { assertInvariant, limits } from '#base';
 import type { FlowBatch } from '../flow-batch.ts';
+import type { Sampling } from '../meter/packet-sampler.ts';
 import { createLayouts, putTemplate, type ExportVersion, type RecordLayout } from './export-fields.ts';
 import { RecordWriter, type WriterCounts } from './record-writer.ts';
+import {
+  createSamplingOptions, putSampling, samplingRecords, samplingTemplates, type SamplingOptions,
+} from './sampling-options.ts';
 
 export type FlowEncoderOptions = {
   /** 9: NetFlow v9; 10: IPFIX. */
@@ -19,6 +23,10 @@ export type FlowEncoderOptions = {
   readonly templateEveryMs: number;
   /** Longest layer-7 name in bytes; in v9 every record has a field of this length. 0: the version's default. */
   readonly nameBytesMax: number;
+  /** How the packets behind the records were sampled: told together with the templates. Undefined: they were not. */
+  readonly sampling: Sampling | undefined;
+  /** False: no message holds templates, for whoever sends them puts `makeAnnouncement` before them. */
+  readonly hasTemplates: boolean;
 };
 
 /** What an encoder sent; valid at any time. `records` of rows given but not yet sent are in neither. */
@@ -34,7 +42,7 @@ export type EncoderCounts = Readonly<WriterCounts> & {
  * Receives a finished message.
  *
  * @param datagram  valid during the call only
- * @param records   data records in it
+ * @param records   data records in it, those of options among them: what the sequence of IPFIX counts
  * @param exportMs  the export time in its header, in milliseconds
  */
 export type EmitDatagram = (datagram: Uint8Array, records: number, exportMs: number) => void;
@@ -57,6 +65,8 @@ export const encoderDefaults: FlowEncoderOptions = {
   templateEveryDatagrams: 1_000,
   templateEveryMs: 60_000,
   nameBytesMax: 0,
+  sampling: undefined,
+  hasTemplates: true,
 };
 
 export class FlowEncoder {
@@ -64,6 +74,7 @@ export class FlowEncoder {
   readonly #emit: EmitDatagram;
   readonly #layouts: readonly RecordLayout[];
   readonly #writer: RecordWriter;
+  readonly #samplingOptions: SamplingOptions | undefined;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   /** Offset behind what the message under way holds; 0: none is under way. */
@@ -72,12 +83,14 @@ export class FlowEncoder {
   /** Layout of the set under way. */
   #setLayout = noSet;
   #recordsInMessage = 0;
-  /** Template and data records: what v9's header counts. */
+  #optionsRecordsInMessage = 0;
+  /** Templates: with the data records, what v9's header counts. */
   #countInMessage = 0;
   #bootMs: number | undefined;
   #templatesSentMs = 0;
   #datagramsAtTemplates = 0;
   #records = 0;
+  #optionsRecords = 0;
   #datagrams = 0;
   #sentBytes = 0;
   #templateSends = 0;
@@ -93,6 +106,9 @@ export class FlowEncoder {
       (version === 9 ? limits.exportFixedNameLength : limits.exportNameLengthMax);
     this.#layouts = createLayouts(version, nameBytesMax);
     this.#writer = new RecordWriter(this.#layouts, nameBytesMax);
+    const { sampling } = this.#options;
+    const templateIdNext = Math.max(...this.#layouts.map(({ templateId }) => templateId)) + 1;
+    this.#samplingOptions = sampling && createSamplingOptions(version, templateIdNext, sampling);
     // Whole words: so a set can always be padded to its boundary.
     const capacityBytes = datagramBytesMax & ~3;
     assertInvariant(datagramBytesMax >= smallestDatagramBytes && datagramBytesMax <= 0xffff, 'datagramBytesMax');
@@ -150,7 +166,7 @@ export class FlowEncoder {
     if (version === 9) {
       // RFC 3954 §5.1: count of records, uptime, seconds, messages before this one, source id.
       this.#bootMs ??= exportMs;
-      view.setUint16(2, this.#countInMessage + this.#recordsInMessage);
+      view.setUint16(2, this.#countInMessage + this.#recordsInMessage + this.#optionsRecordsInMessage);
       view.setUint32(4, exportMs - this.#bootMs);
       view.setUint32(8, exportSeconds);
       view.setUint32(12, this.#datagrams);
@@ -159,16 +175,18 @@ export class FlowEncoder {
       // RFC 7011 §3.1: length, seconds, data records before this message, observation domain id.
       view.setUint16(2, this.#at);
       view.setUint32(4, exportSeconds);
-      view.setUint32(8, this.#records % 0x1_0000_0000);
+      view.setUint32(8, (this.#records + this.#optionsRecords) % 0x1_0000_0000);
       view.setUint32(12, domain);
     }
     const datagram = this.#bytes.subarray(0, this.#at);
-    const records = this.#recordsInMessage;
-    this.#records += records;
+    const records = this.#recordsInMessage + this.#optionsRecordsInMessage;
+    this.#records += this.#recordsInMessage;
+    this.#optionsRecords += this.#optionsRecordsInMessage;
     this.#datagrams++;
     this.#sentBytes += datagram.length;
     this.#at = 0;
     this.#recordsInMessage = 0;
+    this.#optionsRecordsInMessage = 0;
     this.#countInMessage = 0;
     this.#emit(datagram, records, exportMs);
   }
@@ -199,12 +217,18 @@ export class FlowEncoder {
     for (const layout of this.#layouts) this.#at = putTemplate(this.#view, this.#at, layout);
     this.#view.setUint16(this.#setAt + 2, this.#at - this.#setAt);
     this.#countInMessage = this.#layouts.length;
+    if (this.#samplingOptions !== undefined) {
+      this.#at = putSampling(this.#view, this.#at, this.#samplingOptions);
+      this.#countInMessage += samplingTemplates;
+      this.#optionsRecordsInMessage = samplingRecords;
+    }
     this.#templatesSentMs = exportMs;
     this.#datagramsAtTemplates = this.#datagrams;
     this.#templateSends++;
   }
 
   #templatesAreDue(exportMs: number): boolean {
+    if (!this.#options.hasTemplates) return false;
     if (this.#templateSends === 0) return true;
     const { templateEveryDatagrams, templateEveryMs } = this.#options;
     return this.#datagrams - this.#datagramsAtTemplates >= templateEveryDatagrams ||
@@ -228,6 +252,23 @@ export class FlowEncoder {
     this.#view.setUint16(this.#setAt + 2, end - this.#setAt);
     this.#setLayout = noSet;
   }
+}
+
+/**
+ * The message that must come before those of an encoder without templates: at the start of a TCP connection
+ * (RFC 7011 §10.4).
+ *
+ * @returns the message, and its data records
+ */
+export function makeAnnouncement(
+  options: Partial<FlowEncoderOptions>, exportMs: number,
+): { readonly message: Uint8Array; readonly records: number } {
+  let made: { message: Uint8Array; records: number } | undefined;
+  new FlowEncoder(options, (message, records) => {
+    made = { message: message.slice(), records };
+  }).announce(exportMs);
+  assertInvariant(made !== undefined, 'an encoder announces its templates');
+  return made;
 }
 
 /** What was not sent as it stands in its row, in sentences; empty when nothing was. */

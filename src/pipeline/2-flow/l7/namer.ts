@@ -25,6 +25,11 @@ export type Namer = {
    * Sets `applicationName` and `applicationNameSource`.
    */
   name(flows: FlowBatch): void;
+  /**
+   * Time has come this far, with or without packets; a namer that holds flows back for a time lets them go by it.
+   * Absent where time is nothing to it.
+   */
+  advance?(nowMs: number): void;
   /** A promise when the caller should wait before going on (too much is under way), else undefined. */
   whenReady(): Promise<void> | undefined;
   /** Emits everything that still waits. Resolves when the last row was emitted. */

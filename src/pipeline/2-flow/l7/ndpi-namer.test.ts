@@ -368,3 +368,16 @@ test('live: a flow waits no longer than it may', async () => {
   const counts = await world.end();
   assert.equal(counts.conversationsHeldTooLong, 1);
 });
+
+test('live: time lets flows go although no packet comes', async () => {
+  const world = await new World().open('if (record.givesUp) verdict()', { holdMsMax: 500 });
+  world.packets([1]);
+  world.flows([1]);
+  world.namer.advance?.(world.timeMs + 400);
+  await sleep(50);
+  assert.equal(world.emitted.length, 0);
+  world.namer.advance?.(world.timeMs + 600);
+  await world.untilNamed(() => world.emitted.length === 1, 'the flow is handed on');
+  assert.deepEqual(world.names(), ['P1']);
+  await world.end();
+});

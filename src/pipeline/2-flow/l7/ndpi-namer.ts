@@ -159,7 +159,7 @@ class ProcessNamer implements NdpiNamer {
     }
     if (slotCount === 0) return;
     const last = slots[slotCount - 1] as number;
-    this.#advance((headers.doubles[last * header.headerDoubles + header.hTime] as number) / 1000);
+    this.advance((headers.doubles[last * header.headerDoubles + header.hTime] as number) / 1000);
   }
 
   name(flows: FlowBatch): void {
@@ -396,8 +396,7 @@ class ProcessNamer implements NdpiNamer {
     if (count > 0) this.#process.flush();
   }
 
-  /** Flow time moves on. */
-  #advance(nowMs: number): void {
+  advance(nowMs: number): void {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
     const { holdMsMax } = this.#settings;
     if (holdMsMax === undefined) return;

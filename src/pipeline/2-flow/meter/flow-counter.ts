@@ -356,6 +356,11 @@ export class FlowCounter {
     this.#state[stateNextExpiry] = Math.min(nextClosed, nextIdle);
   }
 
+  /** Ends the flows that no packet after this time can belong to, as a packet of this time would. */
+  advance(timeMicroseconds: number): void {
+    if (timeMicroseconds > (this.#state[stateNextExpiry] as number)) this.#expire(timeMicroseconds);
+  }
+
   /** Ends all flows: those whose end was seen say so, the others were forced. The clock starts anew. */
   endAll(): void {
     const flows = this.#flows;

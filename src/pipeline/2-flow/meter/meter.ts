@@ -148,6 +148,25 @@ export class Meter {
     }
   }
 
+  /**
+   * Time has come this far, so that flows end although no packet comes; emits those that have ended. A packet of this
+   * time would do the same, so the flows are those of the packets alone, as long as none comes later by more than the
+   * reorder window, and the table has room. A time well before the newest is a step of the clock, as in packets.
+   *
+   * @param nowMs  in the clock that stamps the packets
+   */
+  advance(nowMs: number): void {
+    let readyCount = this.#window.advance(nowMs * 1000, this.#ready);
+    if (readyCount < 0) {
+      this.#clockStepCount++;
+      this.#restart();
+      readyCount = this.#window.advance(nowMs * 1000, this.#ready);
+    }
+    this.#counter.count(this.#ready, readyCount);
+    this.#counter.advance(this.#window.passedMicroseconds);
+    this.#flush();
+  }
+
   /** Ends all flows (flowEndReason 4) and emits what is left. */
   end(): void {
     this.#restart();

@@ -75,3 +75,27 @@ test('property: any times come out once each', () => {
     assert.deepEqual([...out].sort((a, b) => a - b), [...timesMs].sort((a, b) => a - b));
   }));
 });
+
+test('time lets packets go that a packet of that time would let go, and a step back is told', () => {
+  const slab = createHeaderSlab(8);
+  [10, 30, 120].forEach((time, slot) => {
+    slab.doubles[slot * headerDoubles + hTime] = time * 1000;
+  });
+  const window = new ReorderWindow({ windowMs: 100, packetsMax: 4, stepMs: 1_000 });
+  const ready = new Uint32Array(8);
+  assert.equal(window.passedMicroseconds, -Infinity);
+  assert.equal(window.take(Uint32Array.of(0, 1), 0, 2, slab.doubles, ready), 0);
+  assert.equal(window.advance(109e3, ready), 0);
+  assert.equal(window.advance(110e3, ready), 1);
+  assert.equal(ready[0], 0);
+  assert.equal(window.passedMicroseconds, 10e3);
+  assert.equal(window.heldCount, 1);
+  // Time never goes back by less than a step.
+  assert.equal(window.advance(50e3, ready), 0);
+  assert.equal(window.passedMicroseconds, 10e3);
+  assert.equal(window.take(Uint32Array.of(2), 0, 1, slab.doubles, ready), 0);
+  assert.equal(window.advance(500e3, ready), 2);
+  assert.deepEqual([...ready.subarray(0, 2)], [1, 2]);
+  assert.equal(window.lateCount, 0);
+  assert.equal(window.advance(-501e3, ready), -1);
+});

@@ -102,6 +102,33 @@ export class ReorderWindow {
     return readyCount;
   }
 
+  /**
+   * Time has come this far, with or without packets: lets go those that a packet of this time would let go.
+   *
+   * @param ready  [packetsMax + 1] slots that may be counted now, in order of time; overwritten
+   * @returns      how many are in `ready`; -1 when this time marks a step of the clock, and nothing was done
+   */
+  advance(timeMicroseconds: number, ready: Uint32Array): number {
+    if (timeMicroseconds < this.#newest - this.#stepMicroseconds) return -1;
+    if (timeMicroseconds > this.#newest) this.#newest = timeMicroseconds;
+    const before = this.#newest - this.#windowMicroseconds;
+    let readyCount = 0;
+    while (this.#count > 0) {
+      const headTime = this.#ringTimes[this.#head] as number;
+      if (headTime > before) break;
+      ready[readyCount++] = this.#ring[this.#head] as number;
+      if (headTime > this.#letGo) this.#letGo = headTime;
+      this.#head = (this.#head + 1) & this.#mask;
+      this.#count--;
+    }
+    return readyCount;
+  }
+
+  /** Time that every packet has been let go up to, microseconds; -Infinity before the first. */
+  get passedMicroseconds(): number {
+    return this.#newest - this.#windowMicroseconds;
+  }
+
   /** Lets all held packets go, in order of time, and forgets the clock. @returns how many are in `ready` */
   restart(ready: Uint32Array): number {
     const readyCount = this.#count;
