@@ -73,7 +73,7 @@ async function makeFolder(t: TestContext): Promise<string> {
 }
 
 async function writeFlows(path: string, batch: FlowBatch, info: FlowSetInfo = madeByNatlens): Promise<string> {
-  const sink = await openFlowSink(path, info);
+  const sink = await openFlowSink(path);
   await sink.write(batch);
   await sink.end(info);
   return path;

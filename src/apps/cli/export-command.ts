@@ -64,7 +64,7 @@ function formatExport(summary: ExportSummary): string {
 }
 
 /** `HOST:PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`. */
-function parsePlace(text: string): CollectorPlace {
+export function parsePlace(text: string): CollectorPlace {
   const parts = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
   const host = parts?.[1] ?? parts?.[2];
   const port = Number(parts?.[3]);
@@ -73,14 +73,14 @@ function parsePlace(text: string): CollectorPlace {
     `--to wants HOST:PORT, such as 127.0.0.1:2055 or [::1]:2055, not '${text}'.`);
 }
 
-function parseRate(text: string): number {
+export function parseRate(text: string): number {
   const rate = Number(text);
   if (text.trim() !== '' && rate >= 0 && rate <= rateMax) return rate;
   throw new OperatorError('bad-option',
     `--rate is a number of records a second from 0 (no pacing) to ${rateMax}, not '${text}'.`);
 }
 
-function parseDomain(text: string): number {
+export function parseDomain(text: string): number {
   const domain = Number(text);
   if (text.trim() !== '' && Number.isInteger(domain) && domain >= 0 && domain <= 0xffffffff) return domain;
   throw new OperatorError('bad-option', `--domain is a whole number from 0 to ${0xffffffff}, not '${text}'.`);

@@ -77,7 +77,8 @@ export async function runExport(
   };
 }
 
-async function findAddress(host: string): Promise<{ address: string; family: 4 | 6 }> {
+/** Address of a host, or of itself. @throws OperatorError  no host is called so */
+export async function findAddress(host: string): Promise<{ address: string; family: 4 | 6 }> {
   const known = isIP(host);
   if (known !== 0) return { address: host, family: known === 6 ? 6 : 4 };
   try {

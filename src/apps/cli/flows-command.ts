@@ -101,7 +101,7 @@ export function parseL7(text: string): L7Source {
 }
 
 /** One value of `--home`, put behind those before it. Commas may stand between prefixes too. */
-function parseHome(texts: string, before: Prefix[] = []): Prefix[] {
+export function parseHome(texts: string, before: Prefix[] = []): Prefix[] {
   return [...before, ...texts.split(',').map((text) => {
     const prefix = parsePrefix(text);
     if (prefix !== undefined) return prefix;

@@ -123,14 +123,7 @@ class FlowsRunner {
   #captureNamer: Namer | undefined;
 
   static async open(options: FlowsOptions, given?: FlowSink): Promise<FlowsRunner> {
-    const info: FlowSetInfo = {
-      origin: '',
-      l7Source: options.l7 ?? 'prefix',
-      l7Version: '',
-      activeTimeoutMs: options.active * 1000,
-      idleTimeoutMs: options.idle * 1000,
-    };
-    const sink = given ?? (options.output === undefined ? undefined : await openFlowSink(options.output, info));
+    const sink = given ?? (options.output === undefined ? undefined : await openFlowSink(options.output));
     const dnsSink = options.dns === undefined ? undefined : await openTableSink(options.dns, dnsColumns)
       .catch(async (thrown: unknown) => {
         await sink?.abandon();

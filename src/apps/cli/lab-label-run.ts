@@ -61,13 +61,13 @@ async function labelFlowInputs(options: LabLabelOptions, nameDevice: NameDevice 
   let sink: FlowSink | undefined;
   try {
     for await (const batch of labeller.label(outside.batches(), inside.batches())) {
-      sink ??= await openFlowSink(options.output, unknownInfo);
+      sink ??= await openFlowSink(options.output);
       const busy = sink.write(batch);
       if (busy !== undefined) await busy;
     }
     const runs = [await outside.run, await inside.run];
     // Also without a single label there is a file, and its account says why it is empty.
-    sink ??= await openFlowSink(options.output, unknownInfo);
+    sink ??= await openFlowSink(options.output);
     await sink.end(runs[0]?.infos[0] ?? unknownInfo);
     return { summary: labeller.account.summary as LabelSummary, isComplete: runs.every((run) => run.isComplete) };
   } catch (thrown) {

@@ -24,6 +24,10 @@ const verbs: readonly {
     load: async () => (await import('./export-command.ts')).configureExport,
   },
   {
+    name: 'probe', summary: 'meter packets of an interface, and send flows on',
+    load: async () => (await import('./probe-command.ts')).configureProbe,
+  },
+  {
     name: 'train', summary: 'train the classifier of a device model on its flows',
     load: async () => (await import('./train-command.ts')).configureTrain,
   },
@@ -42,6 +46,10 @@ const verbs: readonly {
   {
     name: 'detect', summary: 'find device models in live flows, and act',
     load: async () => (await import('./detect-command.ts')).configureDetect,
+  },
+  {
+    name: 'collect', summary: 'receive flow records of many exporters, and account for every one',
+    load: async () => (await import('./collect-command.ts')).configureCollect,
   },
   {
     name: 'lab', summary: 'make data sets of captures, and try classifiers on them',

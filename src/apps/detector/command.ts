@@ -5,11 +5,11 @@
 import { writeFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { describeError, EnvironmentError, formatCount, OperatorError, systemClock } from '#base';
+import { forTerminal, jsonForTerminal, type ControlMethod } from '#service';
 import { explainConfig } from './config/explain-config.ts';
 import { readConfig } from './config/read-config.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
 import { askDetector, notRunning } from './control/ask-detector.ts';
-import type { ControlMethod } from './control/control-protocol.ts';
 import { openCore } from './core.ts';
 import type { DetectParts } from './flow-receiver.ts';
 import { formatExplanation, formatForgotten } from './format-explanation.ts';
@@ -24,7 +24,6 @@ import { sketchHomes, type SketchAnswer } from './sketch-desk.ts';
 import { hasState, StateStore } from './state-store.ts';
 import type { DetectorStatus } from './status.ts';
 import { SteadyClock } from './steady-clock.ts';
-import { forTerminal, jsonForTerminal } from './terminal-text.ts';
 
 export type ReportDetectExit = (code: 0 | 1 | 2 | 3 | 70) => void;
 

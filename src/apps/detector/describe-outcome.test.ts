@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Outcome, PlannedAction } from '#action';
 import type { HomeEntry } from './config/detector-config.ts';
 import { describeOutcome } from './describe-outcome.ts';
-import { describeBug } from './run-service.ts';
+import { describeBug } from '#service';
 
 const entry: HomeEntry = {
   home: 'haus-am-see', mail: 'ottilie.quandt@customers.example', name: 'Ms Ottilie Quandt', language: 'en',

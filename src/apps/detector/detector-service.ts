@@ -7,19 +7,19 @@ import {
   assertInvariant, configText, cpuSeconds, describeError, EnvironmentError, Logger, logText, readVersion, systemClock,
   type Clock, type LogStream,
 } from '#base';
+import type { ExportDatagram } from '#capture';
+import { TcpListener, UdpListener, type ListenerParts } from '#capture/listen';
 import { Outbox, OutboxRunner, type Outcome, type PlannedAction } from '#action';
+import type { FlowBatch } from '#flow';
 import type { UncalibratedCode } from '#verdict';
 import { ActionDesk } from './action-desk.ts';
 import { ClassifierFolder, folderOptionsOf, type FolderState, type RefusedFile } from './classifier-folder.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
-import { ControlServer, type ControlRoute } from './control/control-server.ts';
+import { ControlServer, HealthServer, type ControlRoute } from '#service';
 import { describeOutcome } from './describe-outcome.ts';
 import { DetectorEngine, type EngineEvent } from './engine.ts';
 import { WatchedExecutors } from './executors.ts';
-import { HealthServer } from './health-server.ts';
 import { ExportIntake, intakeDefaults } from './input/export-intake.ts';
-import { TcpListener } from './input/tcp-listener.ts';
-import { UdpListener, type ListenerParts } from './input/udp-listener.ts';
 import { HealthJudge } from './judge-health.ts';
 import { describeIntake, type DetectorStatus } from './status.ts';
 import { stateBytes, StateStore } from './state-store.ts';
@@ -54,12 +54,14 @@ export class DetectorService {
   readonly #intake: ExportIntake;
   readonly #udp: UdpListener;
   readonly #tcp: TcpListener;
-  readonly #health: HealthServer | undefined;
+  readonly #health: HealthServer<DetectorStatus> | undefined;
   readonly #judge = new HealthJudge();
   readonly #startedMs: number;
   readonly #timers: NodeJS.Timeout[] = [];
   #refused: readonly RefusedFile[] = [];
   #lastFlowMs: number | undefined;
+  /** Flows that were made in this process, past the intake. */
+  #givenFlows = 0;
   #checkpointMs: number | undefined;
   #nextCheckpointMs: number;
   #nextFaultsMs = -Infinity;
@@ -150,6 +152,7 @@ export class DetectorService {
     this.#tcp = new TcpListener(input, listenerParts);
     this.#health = config.metrics === undefined ? undefined : new HealthServer(config.metrics, {
       status: () => this.status(),
+      loadMetrics: async () => new (await import('./health-metrics.ts')).HealthMetrics(),
       onBug: (thrown) => this.log.error('health-bug', { detail: logText(describeError(thrown)) }),
     });
     this.#startedMs = nowMs();
@@ -182,6 +185,20 @@ export class DetectorService {
     await this.#execute();
     this.#timers.push(setInterval(() => this.#guard(() => this.#tick()), tickMs));
     log.info('started', { homes: this.engine.evidence.counts().homes });
+  }
+
+  /** Takes a datagram that was received by others in this process; its bytes are not kept. */
+  acceptDatagram(datagram: ExportDatagram): void {
+    this.#guard(() => this.#intake.accept({ ...datagram, receivedMs: this.steady.nowMs() }));
+  }
+
+  /** Takes named flows that were made in this process. @param flows  valid during the call */
+  acceptFlows(flows: FlowBatch): void {
+    this.#guard(() => {
+      this.#lastFlowMs = this.steady.nowMs();
+      this.#givenFlows += flows.rowCount;
+      this.engine.accept(flows, { steadyMs: this.#lastFlowMs, offsetMs: this.steady.toWall(0) });
+    });
   }
 
   /** Addresses that it listens at, with the ports that the system gave. */
@@ -358,7 +375,7 @@ export class DetectorService {
     const udp = { ...await this.#udp.counts(), sockets: this.#udp.sockets() };
     const intake = this.#intake.counts();
     const mapped = engine.mapper.counts();
-    assertInvariant(mapped.rows === intake.flows, 'every flow that was handed on was mapped');
+    assertInvariant(mapped.rows === intake.flows + this.#givenFlows, 'every flow that was handed on was mapped');
     const evidence = engine.evidence.counts();
     const lostUnits = intake.exports.exporters.reduce((sum, { lostUnits: lost }) => sum + lost, udp.kernelDrops ?? 0);
     return {

@@ -1,7 +1,7 @@
 /** The status of a detector as tables for people; `--json` prints the data itself. */
 import { formatBytes, formatCount, formatDuration, formatTable, plainLine } from '#base';
+import { formatPlace } from '#capture/listen';
 import { formatMinute } from './describe-fault.ts';
-import { formatPlace } from './input/listen-failure.ts';
 import type { DetectorStatus, NamedCounts } from './status.ts';
 
 /** Exporters shown; the others are counted. */

@@ -3,34 +3,10 @@
  * Homes are not in it, nor device models (with one home, a count by device model would tell what stands in it), and
  * exporters go by their pseudonyms. docs/commands/detect.md lists the names.
  */
-import Counter from 'prom-client/lib/counter.js';
-import Gauge from 'prom-client/lib/gauge.js';
-import Registry from 'prom-client/lib/registry.js';
+import { defineMetrics, StatusMetrics, type MetricDefinition, type MetricSample as Sample } from '#service/metrics';
 import type { DetectorStatus, NamedCounts } from './status.ts';
 
-type Sample = { readonly labels?: Readonly<Record<string, string>>; readonly value: number };
-
-type MetricDefinition = {
-  readonly name: string;
-  readonly help: string;
-  readonly kind: 'counter' | 'gauge';
-  readonly labels: readonly string[];
-  readonly read: (status: DetectorStatus) => readonly Sample[];
-};
-
-const define = (kind: MetricDefinition['kind']) => (
-  name: string, help: string, read: (status: DetectorStatus) => number | null | undefined | readonly Sample[],
-  ...labels: readonly string[]
-): MetricDefinition => ({
-  name: `natlens_${name}`, help, kind, labels,
-  read: (status) => {
-    const found = read(status);
-    if (found === null || found === undefined) return [];
-    return typeof found === 'number' ? [{ value: found }] : found;
-  },
-});
-const counter = define('counter');
-const gauge = define('gauge');
+const { counter, gauge } = defineMetrics<DetectorStatus>('natlens_');
 
 const byName = (counts: NamedCounts, label: string): Sample[] =>
   Object.entries(counts).map(([name, value]) => ({ labels: { [label]: name }, value: value ?? 0 }));
@@ -42,7 +18,7 @@ const byExporter = (read: (exporter: DetectorStatus['input']['exporters'][number
 
 const exporterLabels = ['exporter', 'version', 'domain'] as const;
 
-export const metricDefinitions: readonly MetricDefinition[] = [
+export const metricDefinitions: readonly MetricDefinition<DetectorStatus>[] = [
   gauge('info', 'Versions; always 1', ({ versions, name }) =>
     [{ labels: { name, version: versions.natlens, node: versions.node }, value: 1 }], 'name', 'version', 'node'),
   gauge('uptime_seconds', 'Time since the start', ({ uptimeMs }) => uptimeMs / 1_000),
@@ -128,27 +104,9 @@ function countBy(names: readonly string[], label: string): Sample[] {
   return byName(counts, label);
 }
 
-export class HealthMetrics {
-  readonly #registry = new Registry();
-  readonly #metrics = metricDefinitions.map((definition) => {
-    const options = {
-      name: definition.name, help: definition.help, labelNames: [...definition.labels], registers: [this.#registry],
-    };
-    return { definition, metric: definition.kind === 'counter' ? new Counter(options) : new Gauge(options) };
-  });
-
-  readonly contentType: string = this.#registry.contentType;
-
-  /** The status in the text format of Prometheus. */
-  async format(status: DetectorStatus): Promise<string> {
-    for (const { definition, metric } of this.#metrics) {
-      // The detector counts; here the figures of this moment are shown, and labels that are gone are gone.
-      metric.reset();
-      const samples = definition.read(status);
-      // What is not known is absent, not 0.
-      if (samples.length === 0 && definition.labels.length === 0) metric.remove();
-      for (const { labels, value } of samples) metric.inc(labels ?? {}, value);
-    }
-    return this.#registry.metrics();
+/** The status in the text format of Prometheus. */
+export class HealthMetrics extends StatusMetrics<DetectorStatus> {
+  constructor() {
+    super(metricDefinitions);
   }
 }

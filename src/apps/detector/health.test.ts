@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { EnvironmentError } from '#base';
 import { formatStatus } from './format-status.ts';
 import { HealthMetrics, metricDefinitions } from './health-metrics.ts';
-import { HealthServer, type HealthServerOptions } from './health-server.ts';
+import { HealthServer, type HealthServerOptions } from '#service';
 import { sampleAddress, sampleStatus } from './status-sample.ts';
 import { describeIntake, type DetectorStatus } from './status.ts';
 import { Pseudonyms } from './pseudonyms.ts';
@@ -17,7 +17,7 @@ async function open(
 ): Promise<{ url: string; port: number; bugs: unknown[] }> {
   const bugs: unknown[] = [];
   const server = new HealthServer({ address: '127.0.0.1', port: 0, ...options },
-    { status, onBug: (thrown) => bugs.push(thrown) });
+    { status, loadMetrics: () => Promise.resolve(new HealthMetrics()), onBug: (thrown) => bugs.push(thrown) });
   await server.start();
   t.after(() => server.stop());
   return { url: `http://127.0.0.1:${server.port}`, port: server.port, bugs };
@@ -146,7 +146,8 @@ test('who connects and says nothing is cut off, and at most so many connect', as
 
 test('a port in use: one sentence that says what to change', async (t) => {
   const { port } = await open(t);
-  const second = new HealthServer({ address: '127.0.0.1', port }, { status: () => sampleStatus });
+  const second = new HealthServer({ address: '127.0.0.1', port },
+    { status: () => sampleStatus, loadMetrics: () => Promise.resolve(new HealthMetrics()) });
   await assert.rejects(second.start(), (error: Error) => error instanceof EnvironmentError &&
     error.message.startsWith(`Cannot listen at 127.0.0.1:${port} (tcp): another program has the port`));
   await second.stop();

@@ -3,7 +3,7 @@
  */
 import type { AddressWords, Prefix } from '#base';
 import type { HomeEntry } from './config/detector-config.ts';
-import { maskWords } from './config/network-kinds.ts';
+import { maskWords } from '#service';
 
 export class HomePrefixes {
   /** By length, the longest first: names by the words of the prefix. */

@@ -7,7 +7,7 @@ import type { HomeContact } from '#action';
 import { isOutward } from '#evidence';
 import type { FlowBatch } from '#flow';
 import type { DetectorConfig, HomeEntry } from './config/detector-config.ts';
-import { writeAddress } from './config/network-kinds.ts';
+import { writeAddress } from '#service';
 import { HomePrefixes } from './home-prefixes.ts';
 
 /** Index of a row without a home, as `EvidenceStore.noHome`. */

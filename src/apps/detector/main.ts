@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { EnvironmentError, OperatorError, readVersion } from '#base';
 import { configureDetect } from './command.ts';
-import { describeBug } from './run-service.ts';
+import { describeBug } from '#service';
 
 /** @returns the exit code: 0, 2 (the input must change), 3 (the environment failed), 70 (our own bug) */
 async function main(argv: readonly string[]): Promise<number> {

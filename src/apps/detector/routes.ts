@@ -1,6 +1,6 @@
 /** What a running detector answers at its control socket: the questions of `natlens detect`. */
 import { OperatorError } from '#base';
-import type { ControlRoute } from './control/control-server.ts';
+import type { ControlRoute } from '#service';
 import type { DetectorService } from './detector-service.ts';
 import {
   explainHome, forgetHome, orderBlock, releaseBlocks, resendAction, setOptOut, type BlockOrder,

@@ -25,8 +25,9 @@ export const sampleStatus: DetectorStatus = {
     },
     intake: {
       exports: {
-        datagrams: 2_007, bytes: 2_009, records: 2_010, flows: 2_000, optionsRecords: 10, otherRecords: 0, templates: 3,
-        withdrawals: 0, flowsPlacedAtExport: 0, unexplainedApplications: 0, waiting: { sets: 4, bytes: 400 },
+        datagrams: 2_007, bytes: 2_009, skippedDatagrams: 0, records: 2_010, flows: 2_000,
+        optionsRecords: 10, otherRecords: 0, templates: 3, withdrawals: 0, flowsPlacedAtExport: 0,
+        unexplainedApplications: 0, waiting: { sets: 4, bytes: 400 },
         bytesByFate: { decoded: 1_500, waiting: 400, rejected: 109 },
         rejected: { ...Object.fromEntries(exportProblemCodes.map((code) => [code, 0])), 'cut-set': 6 } as
           DetectorStatus['input']['intake']['exports']['rejected'],
@@ -41,6 +42,12 @@ export const sampleStatus: DetectorStatus = {
       exporter: 'e-0123456789ab' as Pseudonym, address: sampleAddress, version: 9, domain: 3, datagrams: 2_001,
       records: 2_010, sequenceGaps: 2, lostUnits: 17, unit: 'packets', reordered: 1, duplicates: 4, restarts: 1,
       samplingInterval: 0, templates: 3, waitingSets: 4,
+      account: {
+        unit: 'packets', sent: 2_014, decoded: 1_990, waiting: 4, lostInKernel: 0, lostOnTheWay: 17,
+        lostWhileStopped: 0, limited: 0, undecodable: { 'cut-set': 3 },
+        waitingFor: [{ templateId: 300, sinceMs: 1_400, sets: 4, bytes: 400 }],
+        lastReceivedMs: 1_500, exportClockSkewMs: -400, clockWarnings: { skewed: false, wrapped: 0 }, flows: 2_000,
+      },
     }],
   },
   flows: { ofHomes: 1_090, ofNoHome: { unlisted: 10 }, placedAtArrival: 8, lastMs: 1_500 },

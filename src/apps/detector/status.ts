@@ -3,11 +3,10 @@
  * `natlens detect status`, and turned into metrics by `health-metrics.ts`. No home is named in it.
  */
 import type { Pseudonym } from '#base';
+import type { ListeningSocket, TcpCounts, UdpCounts } from '#capture/listen';
 import type { DecidesBy, UncalibratedCode, VerdictState } from '#verdict';
 import type { FieldSketchCounts } from './field-sketch.ts';
 import type { IntakeCounts } from './input/export-intake.ts';
-import type { TcpCounts } from './input/tcp-listener.ts';
-import type { ListeningSocket, UdpCounts } from './input/udp-listener.ts';
 
 /** Why a detector is not well. Each is documented in docs/commands/detect.md with what to do. */
 export type HealthCode =

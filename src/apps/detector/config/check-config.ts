@@ -3,8 +3,8 @@
  * files are looked at by `check-files.ts`. A check is left out while a key that it looks at has a fault of its own.
  */
 import { limits } from '#base';
-import { formatDuration } from './config-kinds.ts';
-import type { ConfigFault, ConfigValues } from './config-values.ts';
+import { formatDuration, type ConfigFault } from '#service';
+import type { ConfigValues } from './config-values.ts';
 import type { DetectorConfig, HomeEntry } from './detector-config.ts';
 import { findHomeFaults } from './check-homes.ts';
 

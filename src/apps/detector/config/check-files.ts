@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describeError } from '#base';
-import type { ConfigFault } from './config-values.ts';
+import type { ConfigFault } from '#service';
 import type { DetectorConfig } from './detector-config.ts';
 
 type NamedFile = {

@@ -3,9 +3,8 @@
  * none has the name that an unlisted home would get. Pure.
  */
 import { parsePrefix } from '#base';
-import type { ConfigFault } from './config-values.ts';
+import { writeAddress, writePrefix, type ConfigFault } from '#service';
 import type { DetectorConfig, HomeEntry, HomeMapping } from './detector-config.ts';
-import { writeAddress, writePrefix } from './network-kinds.ts';
 
 /** What an entry says, by key. */
 const claims: Readonly<Record<string, (home: HomeEntry) => boolean>> = {

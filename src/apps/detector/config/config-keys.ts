@@ -1,6 +1,6 @@
 /**
  * The one table of the config: every section and every key with its kind, default, meaning and example. It drives
- * reading (`config-values.ts`), `--check`, docs/detector-config.md and deploy/detector.toml. Only tables.
+ * reading (`#service`), `--check`, docs/detector-config.md and deploy/detector.toml. Only tables.
  */
 import { limits, parsePrefix, type Prefix } from '#base';
 import { rungs } from '#action';
@@ -8,20 +8,11 @@ import { evidenceDefaults } from '#evidence';
 import { flowPairerDefaults, meterDefaults } from '#flow';
 import { falseAlarmDefaults, verdictDefaults, verdictPolicyNames } from '#verdict';
 import {
-  choice, command, decimalNumber, duration, flag, listOf, size, text, wholeNumber, type ValueKind,
-} from './config-kinds.ts';
+  choice, command, decimalNumber, duration, flag, keyRowsOf, listOf, networkKinds as net, size, text, wholeNumber,
+  type ConfigSection, type ConfigTable, type KeyRows, type ValueKind,
+} from '#service';
 import { homeMappings } from './detector-config.ts';
-import * as net from './network-kinds.ts';
-
-/** `table`: always there; `optional`: what it is about is off without it; `list`: `[[…]]`, any number of times. */
-export type SectionKind = 'table' | 'optional' | 'list';
-
-export type ConfigSection = {
-  /** As in brackets; empty: the keys above all sections. */
-  readonly name: string;
-  readonly kind: SectionKind;
-  readonly meaning: string;
-};
+import { thresholdChoice } from './threshold-choice.ts';
 
 export const configSections = [
   { name: '', kind: 'table', meaning: 'Keys above all sections.' },
@@ -49,40 +40,9 @@ export const configSections = [
 ] as const satisfies readonly ConfigSection[];
 
 export type SectionName = (typeof configSections)[number]['name'];
-/** `default`: has one; `required`: must be given where its section is; `optional`: without it, nothing. */
-export type Presence = 'default' | 'required' | 'optional';
-
-export type ConfigKey<S extends string = string, N extends string = string, T = unknown,
-  P extends Presence = Presence> = {
-  readonly section: S;
-  readonly name: N;
-  readonly kind: ValueKind<T>;
-  readonly presence: P;
-  readonly byDefault: T | undefined;
-  /** What holds without the key where no value says it. */
-  readonly without: string;
-  /** Sentences without a full stop at the end. */
-  readonly meaning: string;
-  readonly example: T;
-};
-
-type Free<T> = NoInfer<T>;
 
 /** Rows of one section. */
-const rowsOf = <S extends SectionName>(section: S) => ({
-  withDefault: <N extends string, T>(
-    name: N, kind: ValueKind<T>, byDefault: Free<T>, meaning: string, example: Free<T> = byDefault,
-  ): ConfigKey<S, N, T, 'default'> =>
-    ({ section, name, kind, presence: 'default', byDefault, without: '', meaning, example }),
-  required: <N extends string, T>(
-    name: N, kind: ValueKind<T>, meaning: string, example: Free<T>,
-  ): ConfigKey<S, N, T, 'required'> =>
-    ({ section, name, kind, presence: 'required', byDefault: undefined, without: '', meaning, example }),
-  optional: <N extends string, T>(
-    name: N, kind: ValueKind<T>, without: string, meaning: string, example: Free<T>,
-  ): ConfigKey<S, N, T, 'optional'> =>
-    ({ section, name, kind, presence: 'optional', byDefault: undefined, without, meaning, example }),
-});
+const rowsOf = <S extends SectionName>(section: S): KeyRows<S> => keyRowsOf(section);
 
 const secondMs = 1_000;
 const minuteMs = 60_000;
@@ -97,6 +57,7 @@ const word = text({
   name: 'word', expected: 'a word of letters, digits, - and _', pattern: /^[A-Za-z0-9][A-Za-z0-9_-]*$/, lengthMax: 64,
 });
 const port = wholeNumber({ min: 1, max: 65_535 });
+const listenAddress = net.listenAddress(['udp', 'tcp'], '"udp://0.0.0.0:2055" or "tcp://[::]:4739"');
 const timeout = duration({ min: 100, max: 10 * minuteMs });
 const rungList = listOf(choice(rungs));
 const toldRungs = ['notify', 'remind', 'mitigate'] as const;
@@ -132,7 +93,7 @@ export const configKeys = [
   top.withDefault('checkpoint', duration({ min: secondMs, max: hourMs }), minuteMs,
     'How often evidence is saved. After a crash, so much of it is missing'),
 
-  input.withDefault('listen', listOf(net.listenAddress, { countMax: 16 }), [],
+  input.withDefault('listen', listOf(listenAddress, { countMax: 16 }), [],
     'Where NetFlow v5, v9 and IPFIX come in. IPv6 takes IPv4, too, where the system lets it. Only --replay works ' +
     'without', [{ transport: 'udp', address: '0.0.0.0', port: 2055 }]),
   input.withDefault('exporters', listOf(net.prefix), [],
@@ -186,7 +147,7 @@ export const configKeys = [
     'Classifiers (*.nlc). What is put there is taken without a restart', '/etc/natlens/classifiers'),
   classifiers.withDefault('poll', duration({ min: secondMs, max: dayMs }), 30 * secondMs,
     'How often the folders are looked at where the system does not tell of changes'),
-  classifiers.withDefault('threshold', net.thresholdChoice, 10,
+  classifiers.withDefault('threshold', thresholdChoice, 10,
     'Which flows are accepted: those at least as normal as this percentile of the validation flows, or "default": ' +
     "the algorithm's own"),
   classifiers.withDefault('allow_unfit', flag, false, 'Takes classifiers that say of themselves that they are unfit'),
@@ -337,16 +298,9 @@ export const configKeys = [
 export type KeyRow = (typeof configKeys)[number];
 
 /** Entries of lists of sections, each of which grows with the config. */
-export const entriesMax: Readonly<Partial<Record<SectionName, number>>> = {
+const entriesMax: Readonly<Partial<Record<SectionName, number>>> = {
   home: limits.homesMax, webhook: 16, syslog: 16, indicator: 4_096, device_model: 1_024,
 };
 
-/** `input.listen`; keys above all sections have no section before them. */
-export function pathOf({ section, name }: { section: string; name: string }): string {
-  return section === '' ? name : `${section}.${name}`;
-}
-
-/** `[input]`, `[[home]]`; how a section is written. */
-export function headOf({ name, kind }: ConfigSection): string {
-  return kind === 'list' ? `[[${name}]]` : `[${name}]`;
-}
+/** What the machinery of configs works on. */
+export const configTable: ConfigTable = { sections: configSections, keys: configKeys, entriesMax };

@@ -4,12 +4,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'smol-toml';
 import { parseDuration } from '#base';
-import { configKeys, pathOf, type ConfigKey } from './config-keys.ts';
 import {
-  choice, decimalNumber, duration, flag, formatDuration, formatSize, listOf, showValue, size, text,
-  ValueFault, wholeNumber, writeText, type ValueKind,
-} from './config-kinds.ts';
-import * as net from './network-kinds.ts';
+  choice, decimalNumber, duration, flag, formatDuration, formatSize, listOf, networkKinds as net, pathOf, showValue,
+  size, text, ValueFault, wholeNumber, writeText, type ConfigKey, type ValueKind,
+} from '#service';
+import { configKeys } from './config-keys.ts';
 
 const keys: readonly ConfigKey[] = configKeys;
 
@@ -116,7 +115,7 @@ test('prefixes without bits beyond their length', () => {
 });
 
 test('listeners, servers and URLs', () => {
-  const listen = net.listenAddress;
+  const listen = net.listenAddress(['udp', 'tcp'], '"udp://0.0.0.0:2055"');
   assert.deepEqual(listen.read('tcp://[::]:4739'), { transport: 'tcp', address: '::', port: 4739 });
   for (const wrong of ['udp://0.0.0.0', 'tls://[::]:1', 'udp://::1:5', 'udp://host:5', 'udp://1.2.3.4:65536',
     'udp://1.2.3.4:5/', '0.0.0.0:2055', 2055]) faultOf(listen, wrong);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatConfigPage, formatShippedConfig } from '../../../../docs/make-detector-config.ts';
 import { rootFolder } from '../../../../test/support/source-tree.ts';
-import { configKeys, configSections, headOf } from './config-keys.ts';
+import { headOf } from '#service';
+import { configKeys, configSections } from './config-keys.ts';
 
 const read = (path: string): string => readFileSync(join(rootFolder, path), 'utf8');
 

@@ -2,10 +2,9 @@
  * What is allowed and yet worth a second look: everybody may send, a network reads along, a rung that nobody hears of.
  * Sentences for `--check` and for the log at the start. Pure.
  */
-import { formatDuration } from './config-kinds.ts';
+import { formatDuration, writeHostPort } from '#service';
 import type { DetectorConfig } from './detector-config.ts';
 import { isLoopback, listEgress, rungsThatAreOn } from './egress.ts';
-import { writeHostPort } from './network-kinds.ts';
 
 /** Sentences, the weightiest first. */
 export function listWarnings(config: DetectorConfig): string[] {

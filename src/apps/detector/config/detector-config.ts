@@ -6,18 +6,11 @@ import type { AddressWords, Prefix } from '#base';
 import type {
   BlockOptions, DeviceModelNotes, HomeContact, LadderOptions, MailOptions, SyslogOptions, WebhookOptions,
 } from '#action';
+import type { ListenAddress } from '#capture/listen';
 import type { EvidenceOptions, Indicator } from '#evidence';
 import type { L7Source } from '#flow';
 import type { ThresholdChoice } from '#score';
 import type { FalseAlarmBudget, VerdictOptions } from '#verdict';
-
-export type ListenAddress = {
-  readonly transport: 'udp' | 'tcp';
-  /** `0.0.0.0`, `::` or one of the machine's. */
-  readonly address: string;
-  /** 0: any free one, which is logged. */
-  readonly port: number;
-};
 
 /** How homes are told apart. */
 export type HomeMapping = 'single' | 'exporter' | 'interface' | 'address';

@@ -3,9 +3,8 @@
  * the list, docs/privacy.md explains it, and a test holds a whole run to it. Nothing else may leave.
  */
 import { rungs, type Rung } from '#action';
-import { formatDuration } from './config-kinds.ts';
+import { formatDuration, writeHostPort } from '#service';
 import type { DetectorConfig } from './detector-config.ts';
-import { writeHostPort } from './network-kinds.ts';
 
 export type EgressKind = 'mail' | 'webhook' | 'syslog' | 'metrics' | 'program';
 

@@ -3,12 +3,11 @@
  * for people as text, for programs as JSON. Secrets are in files and never read here; contacts are counted, not shown.
  */
 import type { DetectorConfig, HomeMapping } from './detector-config.ts';
-import { formatDuration, formatSize } from './config-kinds.ts';
-import { configKeys, pathOf, type ConfigKey } from './config-keys.ts';
+import { formatDuration, formatSize, pathOf, writeAddress, writeHostPort, writePrefix, type ConfigKey } from '#service';
+import { configKeys } from './config-keys.ts';
 import { listWarnings } from './config-warnings.ts';
 import { formatShare } from '../describe-fault.ts';
 import { hideUrl, listEgress, rungsThatAreOn } from './egress.ts';
-import { writeAddress, writeHostPort, writePrefix } from './network-kinds.ts';
 
 /** @param more.json  the effective config instead, with warnings and what leaves; what may be secret is replaced */
 export function explainConfig(config: DetectorConfig, more: { readonly json?: boolean } = {}): string {

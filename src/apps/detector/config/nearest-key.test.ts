@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { configKeys, pathOf, type ConfigKey } from './config-keys.ts';
-import { describeUnknownKey, describeUnknownSection, editDistance } from './nearest-key.ts';
+import {
+  describeUnknownKey as describeKey, describeUnknownSection as describeSection, editDistance, pathOf, type ConfigKey,
+} from '#service';
+import { configKeys, configTable } from './config-keys.ts';
+
+const describeUnknownKey = (section: string, name: string): string => describeKey(configTable, section, name);
+const describeUnknownSection = (path: string): string => describeSection(configTable, path);
 
 test('distances by insertions, deletions, replacements and swaps of neighbours', () => {
   const cases: readonly (readonly [string, string, number])[] = [

@@ -1,5 +1,5 @@
 /** What an operator probably meant by a key or section that does not exist. A pure function of the table of keys. */
-import { configKeys, configSections, headOf, pathOf, type ConfigSection } from './config-keys.ts';
+import { headOf, pathOf, type ConfigSection, type ConfigTable } from './config-table.ts';
 
 /** Edits (insert, delete, replace, swap neighbours) from one text to another: optimal string alignment. */
 export function editDistance(a: string, b: string): number {
@@ -34,12 +34,10 @@ function distanceOf(name: string, candidate: string): number | undefined {
   return distance <= Math.max(1, Math.floor(known.length / 3)) && distance < known.length ? distance : undefined;
 }
 
-const sectionNamed = (name: string): ConfigSection | undefined => configSections.find((one) => one.name === name);
-
 /** "[mail], [[webhook]] and [[syslog]]". */
-function listHeads(names: readonly string[]): string {
+function listHeads({ sections }: ConfigTable, names: readonly string[]): string {
   const heads = names.map((name) =>
-    name === '' ? 'the top, above all sections' : headOf(sectionNamed(name) as ConfigSection));
+    name === '' ? 'the top, above all sections' : headOf(sections.find((one) => one.name === name) as ConfigSection));
   return heads.length < 2 ? heads.join('') : `${heads.slice(0, -1).join(', ')} and ${heads.at(-1)}`;
 }
 
@@ -48,33 +46,33 @@ function listHeads(names: readonly string[]): string {
  *
  * @param section  where it was found, by name
  */
-export function describeUnknownKey(section: string, name: string): string {
-  const ranked = configKeys.flatMap((key) => {
+export function describeUnknownKey(table: ConfigTable, section: string, name: string): string {
+  const ranked = table.keys.flatMap((key) => {
     const distance = distanceOf(name, key.name);
     // Elsewhere counts as half an edit: what is here is meant rather than what is there.
     return distance === undefined ? [] : [{ key, rank: distance + (key.section === section ? 0 : 0.5) }];
   }).sort((a, b) => a.rank - b.rank);
   const [best] = ranked;
   if (best === undefined) {
-    const names = configKeys.filter((key) => key.section === section).map((key) => key.name);
+    const names = table.keys.filter((key) => key.section === section).map((key) => key.name);
     return `there is no such key; keys here are ${names.join(', ')}`;
   }
   if (best.key.section === section) return `there is no such key; did you mean ${pathOf(best.key)}?`;
   const places = [...new Set(ranked.filter(({ key }) => key.name === best.key.name).map(({ key }) => key.section))];
   const nearest = foldName(best.key.name) === foldName(name) && best.key.name === name
     ? 'there is no such key here; it' : `there is no such key; ${best.key.name}`;
-  return `${nearest} belongs into ${listHeads(places)}`;
+  return `${nearest} belongs into ${listHeads(table, places)}`;
 }
 
 /** The same of a section. @param path  with the sections that it lies in: `mail.dkin` */
-export function describeUnknownSection(path: string): string {
-  const ranked = configSections.filter(({ name }) => name !== '').flatMap((section) => {
+export function describeUnknownSection(table: ConfigTable, path: string): string {
+  const ranked = table.sections.filter(({ name }) => name !== '').flatMap((section) => {
     const distances = [distanceOf(path, section.name), distanceOf(path.split('.').at(-1) ?? '',
       section.name.split('.').at(-1) ?? '')].filter((distance) => distance !== undefined);
     return distances.length === 0 ? [] : [{ section, rank: Math.min(...distances) }];
   }).sort((a, b) => a.rank - b.rank);
   const [best] = ranked;
   if (best !== undefined) return `there is no such section; did you mean ${headOf(best.section)}?`;
-  const heads = configSections.filter(({ name }) => name !== '').map(headOf);
+  const heads = table.sections.filter(({ name }) => name !== '').map(headOf);
   return `there is no such section; sections are ${heads.join(', ')}`;
 }

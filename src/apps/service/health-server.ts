@@ -1,12 +1,10 @@
 /**
- * The health endpoint: `/metrics` for Prometheus and `/healthz` for whoever restarts services. It shows what
- * `health-metrics.ts` lets through and nothing else, changes nothing, and is bounded, for it listens on a network.
+ * The health endpoint: `/metrics` for Prometheus and `/healthz` for whoever restarts services. It shows what the
+ * metrics let through and nothing else, changes nothing, and is bounded, for it listens on a network.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { assertInvariant, limits } from '#base';
-import type { HealthMetrics } from './health-metrics.ts';
-import { describeListenFailure } from './input/listen-failure.ts';
-import type { DetectorStatus } from './status.ts';
+import { describeListenFailure } from '#capture/listen';
 
 export type HealthServerOptions = {
   readonly address: string;
@@ -16,22 +14,33 @@ export type HealthServerOptions = {
   readonly requestMs?: number;
 };
 
-export type HealthParts = {
-  readonly status: () => DetectorStatus | Promise<DetectorStatus>;
+/** What health is read from: no reason means that all is well. */
+export type HealthStatus = { readonly health: readonly unknown[] };
+
+/** A status in the text format of Prometheus. */
+export type FormatMetrics<S> = {
+  readonly contentType: string;
+  readonly format: (status: S) => Promise<string>;
+};
+
+export type HealthParts<S extends HealthStatus> = {
+  readonly status: () => S | Promise<S>;
+  /** Loads what makes metrics of a status: who has no endpoint does without the memory. */
+  readonly loadMetrics: () => Promise<FormatMetrics<S>>;
   /** A bug in making the status. */
   readonly onBug?: (thrown: unknown) => void;
 };
 
 const requestMsDefault = 5_000;
 
-export class HealthServer {
+export class HealthServer<S extends HealthStatus> {
   readonly #options: HealthServerOptions;
-  readonly #parts: HealthParts;
+  readonly #parts: HealthParts<S>;
   #server: Server | undefined;
-  #metrics: HealthMetrics | undefined;
+  #metrics: FormatMetrics<S> | undefined;
 
   /** Opens nothing yet. */
-  constructor(options: HealthServerOptions, parts: HealthParts) {
+  constructor(options: HealthServerOptions, parts: HealthParts<S>) {
     this.#options = options;
     this.#parts = parts;
   }
@@ -46,9 +55,7 @@ export class HealthServer {
   /** Listens. @throws EnvironmentError  `network`: the port is in use or not permitted */
   async start(): Promise<void> {
     assertInvariant(this.#server === undefined, 'the health server was started twice');
-    // A detector without the endpoint does without the memory.
-    const { HealthMetrics: Metrics } = await import('./health-metrics.ts');
-    this.#metrics = new Metrics();
+    this.#metrics = await this.#parts.loadMetrics();
     const { address, port, requestMs = requestMsDefault } = this.#options;
     const server = createServer({
       requestTimeout: requestMs, headersTimeout: requestMs, keepAliveTimeout: requestMs, maxHeaderSize: 8_192,
@@ -98,7 +105,7 @@ export class HealthServer {
       }
     } catch (thrown) {
       this.#parts.onBug?.(thrown);
-      send(response, 500, textType, 'This is a bug in the detector; its log says more.\n');
+      send(response, 500, textType, 'This is a bug in natlens; the log says more.\n');
     }
   }
 }

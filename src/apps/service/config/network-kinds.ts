@@ -4,9 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { formatAddress, parseAddress, parsePrefix, type AddressWords, type Prefix } from '#base';
-import { percentileMax, type ThresholdChoice } from '#score';
-import { choiceOf, showValue, text, ValueFault, wholeNumber, writeText, type ValueKind } from './config-kinds.ts';
-import type { ListenAddress } from './detector-config.ts';
+import { choiceOf, showValue, text, ValueFault, writeText, type ValueKind } from './config-kinds.ts';
 
 /** Text of an address. */
 export function writeAddress(words: AddressWords): string {
@@ -89,18 +87,24 @@ export function writeHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-export const listenAddress: ValueKind<ListenAddress> = {
-  name: 'listener', bounds: '',
-  read: (value) => {
-    const place = parsePlace(value);
-    const { scheme = '', host = '', port } = place ?? {};
-    const words = parseAddress(host);
-    const isRight = (scheme === 'udp' || scheme === 'tcp') && words !== undefined && port !== undefined;
-    return isRight ? { transport: scheme, address: writeAddress(words), port } : new ValueFault(
-      `is transport, address and port such as "udp://0.0.0.0:2055" or "tcp://[::]:4739", not ${showValue(value)}`);
-  },
-  write: (value) => writeText(`${value.transport}://${writeHostPort(value.address, value.port)}`),
-};
+type Listener<T extends string> = { readonly transport: T; readonly address: string; readonly port: number };
+
+/** Where to listen. @param transports  that may be named; @param examples  "one or another", for sentences */
+export function listenAddress<const T extends string>(transports: readonly T[], examples: string):
+  ValueKind<Listener<T>> {
+  return {
+    name: 'listener', bounds: '',
+    read: (value) => {
+      const { scheme = '', host = '', port } = parsePlace(value) ?? {};
+      const words = parseAddress(host);
+      const transport = transports.find((one) => one === scheme);
+      return transport !== undefined && words !== undefined && port !== undefined
+        ? { transport, address: writeAddress(words), port }
+        : new ValueFault(`is transport, address and port such as ${examples}, not ${showValue(value)}`);
+    },
+    write: (value) => writeText(`${value.transport}://${writeHostPort(value.address, value.port)}`),
+  };
+}
 
 export type Endpoint = { readonly address: string; readonly port: number };
 
@@ -218,20 +222,6 @@ export const domainName: ValueKind<string> = {
   ...text({ name: 'domain', expected: 'a domain such as "example.net"' }),
   read: (value) => typeof value === 'string' && isHostName(value)
     ? value : new ValueFault(`is a domain such as "example.net", not ${showValue(value)}`),
-};
-
-const percentiles = wholeNumber({ min: 0, max: percentileMax });
-
-/** `"default"`, or a percentile of the validation flows. */
-export const thresholdChoice: ValueKind<ThresholdChoice> = {
-  name: 'threshold', bounds: `0 to ${percentileMax}, or "default"`,
-  read: (value) => {
-    if (value === 'default') return value;
-    const percentile = percentiles.read(value);
-    return percentile instanceof ValueFault ? new ValueFault(
-      `is a whole percentile from 0 to ${percentileMax}, or "default", not ${showValue(value)}`) : percentile;
-  },
-  write: (value) => value === 'default' ? '"default"' : String(value),
 };
 
 /** Customary names of the facilities (RFC 5424 §6.2.1, table 1), by their number. */

@@ -1,9 +1,13 @@
 /**
- * How commands talk to a running detector: JSON over HTTP/1.1 over a Unix socket in the state folder. Only who may read
- * the state may ask: the socket has mode 0600, and nothing of this is reachable from a network.
+ * How commands talk to a program that runs, a detector or a collector: JSON over HTTP/1.1 over a Unix socket in the
+ * state folder. Only who may read the state may ask: the socket has mode 0600, and nothing of this is reachable from a
+ * network.
  */
 import { join } from 'node:path';
 import { OperatorError } from '#base';
+
+/** Who is asked, in sentences. */
+export type ProgramName = 'detector' | 'collector';
 
 /** File of the socket within the state folder. */
 export const controlSocketName = 'control.sock';

@@ -1,13 +1,15 @@
 /**
- * The detector's side of the control socket: answers a table of routes. Bounded in connections, in bytes and in time,
- * so that a stuck command cannot hold up the detector.
+ * The side of the control socket that runs: answers a table of routes. Bounded in connections, in bytes and in time, so
+ * that a stuck command cannot hold up a detector or a collector.
  */
 import { chmodSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { assertInvariant, describeError, EnvironmentError, limits, OperatorError } from '#base';
-import { answerMs, controlSocketPath, type ControlFailure, type ControlMethod } from './control-protocol.ts';
+import {
+  answerMs, controlSocketPath, type ControlFailure, type ControlMethod, type ProgramName,
+} from './control-protocol.ts';
 
 export type ControlQuestion = {
   /** What the command sent as JSON; undefined for none. Not checked. */
@@ -27,6 +29,8 @@ export type ControlRoute = {
 };
 
 export type ControlServerOptions = {
+  /** Who answers; by default a detector. */
+  readonly program?: ProgramName;
   readonly bytesMax?: number;
   readonly answerMs?: number;
   /** A bug in a route: the command is told that there was one, the log what it was. */
@@ -38,6 +42,7 @@ export class ControlServer {
   readonly #path: string;
   readonly #bytesMax: number;
   readonly #answerMs: number;
+  readonly #program: ProgramName;
   readonly #onBug: (route: string, thrown: unknown) => void;
   #server: Server | undefined;
 
@@ -50,15 +55,16 @@ export class ControlServer {
   constructor(stateFolder: string, routes: readonly ControlRoute[], options: ControlServerOptions = {}) {
     this.#path = controlSocketPath(stateFolder);
     this.#routes = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]));
+    this.#program = options.program ?? 'detector';
     this.#bytesMax = options.bytesMax ?? limits.controlBytesMax;
     this.#answerMs = options.answerMs ?? answerMs;
     this.#onBug = options.onBug ?? (() => undefined);
   }
 
   /**
-   * Listens. A socket that a killed detector left is taken over; one that answers is not.
+   * Listens. A socket that a killed program left is taken over; one that answers is not.
    *
-   * @throws OperatorError     another detector runs on this state
+   * @throws OperatorError     another one runs on this state
    * @throws EnvironmentError  the socket cannot be made
    */
   async start(): Promise<void> {
@@ -67,7 +73,8 @@ export class ControlServer {
     if (failure === undefined) return;
     if (failure.code === 'EADDRINUSE') {
       if (await isAnswering(this.#path)) throw new OperatorError('bad-option',
-        `Another detector runs on this state (${this.#path} answers): stop it, or give this one a folder of its own.`);
+        `Another ${this.#program} runs on this state (${this.#path} answers): stop it, or give this one a folder of ` +
+        'its own.');
       await rm(this.#path, { force: true });
       const again = await this.#listen();
       if (again === undefined) return;
@@ -116,15 +123,29 @@ export class ControlServer {
     try {
       const route = this.#routes.get(name);
       if (route === undefined) throw new OperatorError('bad-option',
-        `The running detector knows no '${name.slice(0, 80)}': it may be of another version.`);
+        `The running ${this.#program} knows no '${name.slice(0, 80)}': it may be of another version.`);
       const body = await readJson(request, this.#bytesMax);
-      const text = JSON.stringify(await withinTime(route.answer({ body }), this.#answerMs)) ?? 'null';
+      const text = JSON.stringify(await this.#withinTime(route.answer({ body }))) ?? 'null';
       if (Buffer.byteLength(text) > this.#bytesMax) throw new EnvironmentError('network', 'The answer is too large.');
       send(response, 200, text);
     } catch (thrown) {
       if (!(thrown instanceof OperatorError) && !(thrown instanceof EnvironmentError)) this.#onBug(name, thrown);
-      const failure = describeThrown(thrown);
+      const failure = describeThrown(this.#program, thrown);
       send(response, { operator: 400, environment: 503, bug: 500 }[failure.kind], JSON.stringify(failure));
+    }
+  }
+
+  /** Waits for an answer, but not for ever. What comes too late is dropped. */
+  async #withinTime(answer: unknown): Promise<unknown> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new EnvironmentError('network',
+        `The ${this.#program} has no answer after ${this.#answerMs / 1_000} s: it is too busy.`)), this.#answerMs);
+    });
+    try {
+      return await Promise.race([answer, tooLate]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
@@ -134,29 +155,15 @@ function send(response: ServerResponse, status: number, text: string): void {
   response.end(text);
 }
 
-function describeThrown(thrown: unknown): ControlFailure {
+function describeThrown(program: ProgramName, thrown: unknown): ControlFailure {
   if (thrown instanceof OperatorError) return { kind: 'operator', code: thrown.code, error: thrown.message };
   if (thrown instanceof EnvironmentError) return { kind: 'environment', code: thrown.code, error: thrown.message };
-  return { kind: 'bug', code: 'invariant', error: 'This is a bug in the detector; its log says more.' };
+  return { kind: 'bug', code: 'invariant', error: `This is a bug in the ${program}; its log says more.` };
 }
 
 function describeFailure(path: string, error: NodeJS.ErrnoException): EnvironmentError {
   return new EnvironmentError('disk',
     `The control socket ${path} cannot be made: ${error.message}. The state folder must be writable.`, error);
-}
-
-/** Waits for an answer, but not for ever. What comes too late is dropped. */
-async function withinTime(answer: unknown, milliseconds: number): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new EnvironmentError('network',
-      `The detector has no answer after ${milliseconds / 1_000} s: it is too busy.`)), milliseconds);
-  });
-  try {
-    return await Promise.race([answer, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** @throws OperatorError  the body is too large or no JSON */

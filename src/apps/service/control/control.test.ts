@@ -11,9 +11,12 @@ import { test, type TestContext } from 'node:test';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { EnvironmentError, limits, OperatorError } from '#base';
-import { askDetector, notRunning } from './ask-detector.ts';
-import { controlSocketPath } from './control-protocol.ts';
+import { askRunning, notRunning } from './ask-running.ts';
+import { controlSocketPath, type ControlMethod } from './control-protocol.ts';
 import { ControlServer, type ControlRoute, type ControlServerOptions } from './control-server.ts';
+
+const askDetector = (stateFolder: string, method: ControlMethod, path: string, body?: unknown): Promise<unknown> =>
+  askRunning('detector', { stateFolder, method, path, body });
 
 const routes: readonly ControlRoute[] = [
   { method: 'GET', path: '/status', answer: () => ({ homes: 3 }) },
