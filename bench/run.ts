@@ -4,16 +4,18 @@
  */
 import { formatTable } from '../src/base/text-table.ts';
 import { boostedBench } from './boosted.bench.ts';
+import { collectorBench } from './collector.bench.ts';
 import { decodeBench } from './decode.bench.ts';
 import { detectorBench } from './detector.bench.ts';
 import { encodeBench } from './encode.bench.ts';
 import { meterBench } from './meter.bench.ts';
 import { ndpiBench } from './ndpi.bench.ts';
+import { parquetBench } from './parquet.bench.ts';
 import { scoreBench } from './score.bench.ts';
 import type { Bench, Comparison } from './bench.ts';
 
-const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, scoreBench, boostedBench,
-  detectorBench];
+const benches: readonly Bench[] = [meterBench, ndpiBench, decodeBench, encodeBench, parquetBench, scoreBench,
+  boostedBench, detectorBench, collectorBench];
 
 /** Options of single benchmarks that take a value. */
 const valued = new Set(['--minutes', '--bundle']);

@@ -34,7 +34,7 @@ const budgets: readonly Budget[] = [
     forbiddenFiles: neverInPipeline,
     packages: ['koffi', 'ipaddr.js'],
     forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
-    sourceBytesMax: 64_000,
+    sourceBytesMax: 67_000,
   },
   {
     entry: 'src/pipeline/1-capture/index.ts',
@@ -42,7 +42,7 @@ const budgets: readonly Budget[] = [
     forbiddenFiles: neverInPipeline,
     packages: ['ipaddr.js', 'fzstd'],
     forbiddenBuiltins: [...database, 'node:child_process'],
-    sourceBytesMax: 125_000,
+    sourceBytesMax: 145_000,
   },
   {
     entry: 'src/pipeline/2-flow/index.ts',
@@ -50,7 +50,7 @@ const budgets: readonly Budget[] = [
     forbiddenFiles: [...neverInPipeline, /^src\/pipeline\/2-flow\/files\//, /\/ndpi-(?:child|library|process|namer)/],
     packages: ['ipaddr.js', 'fzstd'],
     forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
-    sourceBytesMax: 465_000,
+    sourceBytesMax: 580_000,
   },
   {
     // Threads that score: classifiers from bytes, their parts for homes among them, and nothing that reads files of
@@ -61,7 +61,7 @@ const budgets: readonly Budget[] = [
       /\.test\.ts$/],
     packages: ['ipaddr.js', 'fzstd'],
     forbiddenBuiltins: [...sockets, ...database, 'node:child_process'],
-    sourceBytesMax: 900_000,
+    sourceBytesMax: 1_000_000,
   },
   {
     entry: 'src/apps/cli/main.ts',
@@ -75,12 +75,12 @@ const budgets: readonly Budget[] = [
   {
     // Runs for years in or beside homes. `node:sqlite` is a part of Node (docs/decisions/0011-sqlite-of-node.md).
     entry: 'src/apps/detector/main.ts',
-    files: [/^src\/(?:base|pipeline|classifier\/(?:artifact|verify|update)|apps\/detector)\//],
+    files: [/^src\/(?:base|pipeline|classifier\/(?:artifact|verify|update)|apps\/(?:detector|service))\//],
     forbiddenFiles: [/^src\/pipeline\/2-flow\/files\//, /\/fit(?:\/|[.-])/, /\/onnx\.ts$/, /\/parallel\//,
       /\/ndpi-(?:child|library|process|namer)/, /\.test\.ts$/],
     packages: ['commander', 'ipaddr.js', 'mustache', 'nodemailer', 'prom-client', 'smol-toml'],
     forbiddenBuiltins: ['node:worker_threads', 'node:cluster', 'node:vm', 'node:inspector', 'node:repl', 'node:http2'],
-    sourceBytesMax: 1_450_000,
+    sourceBytesMax: 1_550_000,
   },
 ];
 

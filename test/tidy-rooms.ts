@@ -15,13 +15,15 @@ export type Room = {
 const classifierLevel = 10;
 const simLevel = 10;
 const labLevel = 20;
+const serviceLevel = 29;
 const appsLevel = 30;
 const commandLevel = 31;
 
 /** The rooms. Where one folder lies in another, the inner one is a room of its own. */
 export const rooms: readonly Room[] = [
   { name: 'base', folder: 'src/base', doors: ['#base'], level: 0 },
-  { name: 'capture', folder: 'src/pipeline/1-capture', doors: ['#capture'], level: 1 },
+  { name: 'capture', folder: 'src/pipeline/1-capture', doors: ['#capture', '#capture/live', '#capture/listen'],
+    level: 1 },
   { name: 'flow', folder: 'src/pipeline/2-flow', doors: ['#flow', '#flow/ndpi'], level: 2 },
   { name: 'flow/files', folder: 'src/pipeline/2-flow/files', doors: ['#flow/files'], level: 2.5 },
   { name: 'feature', folder: 'src/pipeline/3-feature', doors: ['#feature', '#feature/fit'], level: 3 },
@@ -37,6 +39,8 @@ export const rooms: readonly Room[] = [
   })),
   { name: 'sim', folder: 'sim', doors: ['#sim'], level: simLevel },
   { name: 'lab', folder: 'src/lab', doors: ['#lab'], level: labLevel },
+  // What apps that run for years have in common: they do not import each other.
+  { name: 'apps/service', folder: 'src/apps/service', doors: ['#service', '#service/metrics'], level: serviceLevel },
   // The command loads the other apps by their doors.
   { name: 'apps/cli', folder: 'src/apps/cli', doors: [], level: commandLevel },
   ...['collector', 'probe', 'detector', 'hub'].map((part) => ({
@@ -84,5 +88,7 @@ export const foldersWithSockets: readonly string[] = [
     'sim',
 ];
 
-/** Folders whose code may start threads: the pool that scores on several cores, and who uses it. */
-export const foldersWithThreads: readonly string[] = ['src/pipeline/4-score/parallel', 'src/apps', 'src/lab'];
+/** Folders whose code may start threads: what receives, the pool that scores on several cores, and who uses it. */
+export const foldersWithThreads: readonly string[] = [
+  'src/pipeline/1-capture/live', 'src/pipeline/4-score/parallel', 'src/apps', 'src/lab',
+];

@@ -193,7 +193,7 @@ test('a detector runs, answers its commands, ends on SIGTERM, and its state answ
   const detector = (await DetectorProcess.start(folder, config)).endAfter(t);
   assertRefused(detect(world, config), 2, /Another detector runs on this state/);
   const nowMs = systemClock.nowMs();
-  const sink = await openFlowSink(join(folder, 'home.parquet'), madeByNatlens);
+  const sink = await openFlowSink(join(folder, 'home.parquet'));
   await sink.write(makeHomeFlows({ from: '198.51.100.1', isDevice: true,
     endMs: Array.from({ length: 40 }, (_, i) => nowMs - (40 - i) * 50) }));
   await sink.end(madeByNatlens);

@@ -73,11 +73,12 @@ test('help: natlens alone, of the program and of every verb, each with an exampl
   assert.match(alone.stdout, /Exit codes: 0 /);
   const verbs = [...alone.stdout.matchAll(/^ {2}([a-z]+)(?: \[\w+\])? {2,}\S/gm)].map((match) => match[1] as string);
   assert.deepEqual(verbs,
-    ['flows', 'export', 'train', 'calibrate', 'score', 'classifier', 'detect', 'lab', 'simulate', 'demo', 'help']);
+    ['flows', 'export', 'probe', 'train', 'calibrate', 'score', 'classifier', 'detect', 'collect', 'lab', 'simulate',
+      'demo', 'help']);
   for (const verb of verbs.slice(0, -1)) {
     const ran = run(verb, '--help');
     assert.equal(ran.status, 0);
-    assert.match(ran.stdout, new RegExp(`Examples?:\n {2}natlens ${verb} `));
+    assert.match(ran.stdout, new RegExp(`Examples?:\n {2}(?:sudo )?natlens ${verb} `));
     assert.ok(ran.stdout.split('\n').every((line) => line.length <= 80), 'wider than a terminal');
     assert.equal(run('help', verb).stdout, ran.stdout);
   }

@@ -51,7 +51,7 @@ async function writeUnit(
     columns.device_model[row] = dictionaries.device_model.encode(deviceModel);
     columns.partition[row] = dictionaries.partition.encode(partitionOf(row, counts));
   }
-  const sink = await openFlowSink(path, made);
+  const sink = await openFlowSink(path);
   await sink.write(labelled);
   await sink.end(made);
   const bytes = readFileSync(path);

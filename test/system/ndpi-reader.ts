@@ -2,10 +2,11 @@
  * ndpiReader as the oracle of our nDPI names: runs it, reads its CSV, meters the same capture with `--l7 ndpi`, and
  * compares per conversation. tshark tells what lies inside tunnels. Nothing here knows how our namer works.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
 import { formatAddress } from '#base';
 import { openByteSource, readCapture } from '#capture';
 import { createDictionaries, Meter, type FlowBatch, type MeterOptions, type Namer } from '#flow';
@@ -63,11 +64,12 @@ export function conversationKey(protocol: number, address: string, port: number,
 }
 
 /** Runs `ndpiReader -I -v 2 -C` on a capture. */
-export function runNdpiReader(capture: string): OracleRow[] {
+export async function runNdpiReader(capture: string): Promise<OracleRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'natlens-ndpi-'));
   try {
     const table = join(folder, 'out.csv');
-    execFileSync('ndpiReader', ['-I', '-v', '2', '-C', table, '-i', capture, '-q'], { stdio: 'ignore' });
+    await promisify(execFile)('ndpiReader', ['-I', '-v', '2', '-C', table, '-i', capture, '-q'],
+      { maxBuffer: 1 << 28 });
     return readFileSync(table, 'latin1').split('\n').filter((line) => /^\d+,\d+,/.test(line)).map(readRow);
   } finally {
     rmSync(folder, { recursive: true });
@@ -129,9 +131,11 @@ function collectNames(flows: FlowBatch, names: Map<string, Set<string>>): void {
   }
 }
 
-/** Compares one capture. */
-export async function compareCapture(capture: string, options: Partial<MeterOptions> = {}): Promise<Comparison> {
-  const rows = runNdpiReader(capture);
+/** Compares one capture. @param askOracle  where ndpiReader's rows are known already, or on their way */
+export async function compareCapture(
+  capture: string, options: Partial<MeterOptions> = {}, askOracle = runNdpiReader,
+): Promise<Comparison> {
+  const rows = await askOracle(capture);
   const { names } = await nameCapture(capture, (emit) => createNdpiNamer({}, emit), options);
   const outside = rows.some((row) => !names.has(row.key)) ? readTunnels(capture) : new Map<string, string>();
   const differing: string[] = [];

@@ -2,7 +2,8 @@
  * What tshark says a capture holds: packets and IP-length bytes per conversation and direction, from its own fields
  * (`ip.len`, `ipv6.plen` + 40). Independent of our reader, parser and table; used as the oracle of the meter.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 export type Tally = { packets: number; octets: number };
 
@@ -24,16 +25,16 @@ export type TsharkResult = {
 };
 
 /** Runs tshark over a capture. */
-export function readWithTshark(path: string): TsharkResult {
-  const run = spawnSync('tshark', ['-n', '-r', path, '-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE',
+export async function readWithTshark(path: string): Promise<TsharkResult> {
+  const run = spawn('tshark', ['-n', '-r', path, '-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE',
     '-T', 'fields', '-E', 'occurrence=f', '-E', 'separator=/t', ...fields.flatMap((field) => ['-e', field])],
-  { encoding: 'utf8', maxBuffer: 1 << 30 });
+  { stdio: ['ignore', 'pipe', 'ignore'] });
   const conversations: Conversations = new Map();
   // Ports of a datagram's first fragment, in the order of the capture.
   const firstFragments = new Map<string, string>();
   let packets = 0;
   let octets = 0;
-  for (const line of run.stdout.split('\n')) {
+  for await (const line of createInterface({ input: run.stdout })) {
     if (line === '') continue;
     const cells = line.split('\t');
     const packet = describePacket((field) => cells[fields.indexOf(field)] ?? '', firstFragments);

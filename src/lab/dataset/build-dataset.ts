@@ -177,7 +177,7 @@ async function writeDevices(folder: string, devices: readonly CollectedDevice[])
     const file = `flows/${place.folder}/${place.names.choose(device.device)}.parquet`;
     const path = join(folder, file);
     await mkdir(dirname(path), { recursive: true });
-    const sink = await openFlowSink(path, made);
+    const sink = await openFlowSink(path);
     await sink.write(flows);
     await sink.end(made);
     const { flowStartMilliseconds: start } = flows.columns;
