@@ -29,7 +29,7 @@ export const ours: Contender = {
   name: 'natlens', missing: undefined,
   command: (folder, port) => [process.execPath, here('../bin/natlens.cjs'), 'collect', '--listen',
     `udp://127.0.0.1:${port}`, '--out', join(folder, 'flows'), '--rotate', '1h', '--state', join(folder, 'state'),
-    '--receive-buffer', String(bufferBytes)],
+    '--receive-buffer', '4MiB'],
   records: (folder) => parquetRows(join(folder, 'flows')),
 };
 
@@ -55,7 +55,7 @@ export const peers: readonly Contender[] = [
 ];
 
 export type Running = {
-  /** CPU seconds so far, of all threads. */
+  /** CPU seconds since it listens, of all threads. */
   cpuSeconds(): number;
   /** Ends it. @returns records that it has */
   end(): Promise<number>;
@@ -69,8 +69,9 @@ export async function startContender(contender: Contender, folder: string, port:
   let stdout = '';
   child.stdout?.setEncoding('utf8').on('data', (more: string) => { stdout += more; });
   await listens(child, contender.name, port);
+  const before = cpuSecondsOf(child.pid as number);
   return {
-    cpuSeconds: () => cpuSecondsOf(child.pid as number),
+    cpuSeconds: () => cpuSecondsOf(child.pid as number) - before,
     async end() {
       // What still lies in its buffer is its own.
       await sleep(500);

@@ -60,8 +60,8 @@ async function run(folder: string, say: (line: string) => void): Promise<BenchRe
   }
   for (const [name, perCpuSecond] of costs) {
     const rate = Math.min(commonRate, median(bests.get(name) ?? [])) * recordsPerDatagram;
-    notes.push(`${name}: ${Math.round(1e9 / median(perCpuSecond))} ns of CPU time a record, the kernel's part and ` +
-      `the start included, at ${format(rate)} records/s.`);
+    notes.push(`${name}: ${Math.round(1e9 / median(perCpuSecond))} ns of CPU time a record, the kernel's part ` +
+      `included and the start left out, at ${format(rate)} records/s.`);
   }
   notes.push(`Trials of ${trialSeconds} s, a receive buffer of 4 MiB for each; ours writes Parquet with every column, ` +
     'nfcapd its own format without compression, node-netflowv9 only counts.');
