@@ -68,10 +68,10 @@ export function compareRates(bench: string, peer: string, unit: string, ours: re
 }
 
 /** Works in a temporary folder, which is removed afterwards. */
-export async function inFolder(work: (folder: string) => BenchResult): Promise<BenchResult> {
+export async function inFolder(work: (folder: string) => BenchResult | Promise<BenchResult>): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), 'natlens-bench-'));
   try {
-    return work(folder);
+    return await work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base';
-import { parquetRows } from './parquet-rows.ts';
 import { hasProgram } from './bench.ts';
+import { parquetRows } from './parquet-rows.ts';
+import { readCpuSeconds } from './process-watch.ts';
 
 export type Contender = {
   readonly name: string;
@@ -69,9 +70,9 @@ export async function startContender(contender: Contender, folder: string, port:
   let stdout = '';
   child.stdout?.setEncoding('utf8').on('data', (more: string) => { stdout += more; });
   await listens(child, contender.name, port);
-  const before = cpuSecondsOf(child.pid as number);
+  const before = readCpuSeconds(child.pid as number);
   return {
-    cpuSeconds: () => cpuSecondsOf(child.pid as number) - before,
+    cpuSeconds: () => readCpuSeconds(child.pid as number) - before,
     async end() {
       // What still lies in its buffer is its own.
       await sleep(500);
@@ -92,11 +93,4 @@ async function listens(child: ChildProcess, name: string, port: number): Promise
   }
   // Some bind first and set up their files then.
   await sleep(300);
-}
-
-/** Fields 14 and 15 of proc_pid_stat(5), of all threads; USER_HZ is 100. */
-function cpuSecondsOf(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

@@ -4,10 +4,9 @@
  * is a process of its own and needs a core.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ours, peers, startContender, type Contender } from './collector-contenders.ts';
-import { compareRates, median, type Bench, type BenchResult, type Comparison } from './bench.ts';
+import { compareRates, inFolder, median, type Bench, type BenchResult, type Comparison } from './bench.ts';
 import { blast } from './export-blaster.ts';
 
 const bench = 'collector';
@@ -24,14 +23,7 @@ const commonRate = 20_000;
 export const collectorBench: Bench = {
   name: bench,
   description: 'collectors of NetFlow v9 that write to disk: records a second without loss, CPU time a record',
-  run: async (say) => {
-    const folder = mkdtempSync(join(tmpdir(), 'natlens-bench-'));
-    try {
-      return await run(folder, say);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
+  run: (say) => inFolder((folder) => run(folder, say)),
 };
 
 async function run(folder: string, say: (line: string) => void): Promise<BenchResult> {

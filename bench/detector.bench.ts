@@ -6,8 +6,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +14,7 @@ import { systemClock } from '#base';
 import { writeArtifact } from '#classifier/artifact';
 import { bundleDetector } from '../deploy/detector-bundle.ts';
 import { readUnitStart } from '../deploy/read-unit.ts';
-import { type Bench, type BenchResult, compareRates, type Comparison } from './bench.ts';
+import { type Bench, type BenchResult, compareRates, type Comparison, inFolder } from './bench.ts';
 import { DetectorLoad } from './detector-load.ts';
 import { classifierCount, makeDetectorWork, type DetectorWork } from './detector-work.ts';
 import { ProcessWatch, quantile, readResident, slopeOfLastHalf } from './process-watch.ts';
@@ -35,14 +34,7 @@ const mebibyte = 2 ** 20;
 export const detectorBench: Bench = {
   name: bench,
   description: 'the detector: memory, processor and verdict latency, beside scikit-learn; -- --minutes N for longer',
-  run: async (say) => {
-    const folder = mkdtempSync(join(tmpdir(), 'natlens-bench-'));
-    try {
-      return await run(folder, say);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
+  run: (say) => inFolder((folder) => run(folder, say)),
 };
 
 async function run(folder: string, say: (line: string) => void): Promise<BenchResult> {

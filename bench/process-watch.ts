@@ -21,11 +21,9 @@ export class ProcessWatch {
     }, everyMs);
   }
 
-  /** CPU seconds so far, user and system, of the process itself; fields 14 and 15 of proc_pid_stat(5). */
+  /** CPU seconds so far. */
   cpuSeconds(): number {
-    const text = readFileSync(`/proc/${this.#pid}/stat`, 'latin1');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    return readCpuSeconds(this.#pid);
   }
 
   end(): void {
@@ -35,6 +33,13 @@ export class ProcessWatch {
   #seconds(): number {
     return (systemClock.monotonicMs() - this.#startMs) / 1000;
   }
+}
+
+/** CPU seconds of a process so far, user and system, of all its threads: fields 14 and 15 of proc_pid_stat(5). */
+export function readCpuSeconds(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
 /** VmRSS of proc_pid_status(5); undefined when the process is gone. */

@@ -9,7 +9,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { cpuSeconds, describeError, systemClock } from '#base';
 import type { PacketBatch } from '#capture';
-import { LiveCapture, liveCaptureDefaults, openPacketSocket, type LiveCaptureOptions } from '#capture/live';
+import {
+  LiveCapture, liveCaptureDefaults, openPacketSocket, type LiveCaptureCounts, type LiveCaptureOptions,
+} from '#capture/live';
 import { Meter } from '#flow';
 
 export type CapturePlan = {
@@ -24,17 +26,8 @@ export type CapturePlan = {
   readonly hasMeter?: boolean;
 };
 
-export type CaptureReport = {
-  readonly frames: number;
-  readonly rows: number;
+export type CaptureReport = Omit<LiveCaptureCounts, 'rejected'> & {
   readonly rejected: Readonly<Record<string, number>>;
-  readonly kernelPackets: number;
-  readonly kernelDrops: number;
-  readonly ringFreezes: number;
-  readonly vlanRestored: number;
-  readonly cutFrames: number;
-  readonly joinedFrames: number;
-  readonly interfaceLosses: number;
   /** Of the reading. */
   readonly cpuSeconds: number;
   readonly seconds: number;

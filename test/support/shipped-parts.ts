@@ -8,7 +8,7 @@ import {
 } from '#evidence';
 import type { RowLayout } from '#feature';
 import { countCodeSetWords, leafFeature, type BoostedTrees } from '#score';
-import { activityCount, nullBinCount, type Calibration } from '#verdict';
+import { activityCount, nullBinCount, upToLast, type Calibration } from '#verdict';
 
 const names = ['MQTT.Amazon', 'TLS.Google', 'DNS', '', 'HTTP.Tuya Smart', 'TLS.Überwachung', 'NTP.pool', '"quoted"'];
 /** Protocol and class of port, ICMP among them. */
@@ -76,7 +76,7 @@ export function makeCalibration(deviceModel: string, seed = 1): Calibration {
       const bin = Math.min(nullBinCount - 1, Math.floor(20 * -Math.log(1 - random.uniform())));
       bins[bin] = (bins[bin] as number) + 1;
     }
-    return bins.slice(0, bins.findLastIndex((count) => count > 0) + 1);
+    return upToLast(bins);
   });
   return {
     windowMs: 3_600_000, bucketMs: 60_000, nullTable: { homeDays }, ownFloor: 12.5,

@@ -4,15 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CollectorProcess, storedIds } from '../support/collector-process.ts';
 import { ScriptedExporter } from '../support/scripted-exporter.ts';
-import { rootFolder } from '../support/source-tree.ts';
 import { missing } from './shared-data.ts';
+import { assertSoundUnit } from './sound-unit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'natlens-collector-operating-'));
 const flows = join(folder, 'flows');
@@ -75,15 +75,5 @@ rotate = "1s"
 
 test('the unit is sound, and leaves little to whoever gets in',
   { skip: missing({ programs: ['systemd-analyze'] }) }, (t) => {
-    const deployed = join(folder, 'natlens-collector.service');
-    const unit = readFileSync(join(rootFolder, 'deploy', 'natlens-collector.service'), 'utf8');
-    // The program is where a package puts it, not here.
-    writeFileSync(deployed, unit.replaceAll('/usr/bin/natlens', process.execPath));
-    const verify = spawnSync('systemd-analyze', ['verify', deployed], { encoding: 'utf8' });
-    assert.deepEqual({ status: verify.status, stderr: verify.stderr }, { status: 0, stderr: '' });
-    const security = spawnSync('systemd-analyze', ['security', '--offline=true', deployed],
-      { encoding: 'utf8', env: { ...process.env, SYSTEMD_EMOJI: '0' } });
-    const [, exposure] = /Overall exposure level for [^:]+: ([\d.]+)/.exec(security.stdout) ?? [];
-    t.diagnostic(`exposure ${exposure}`);
-    assert.ok(Number(exposure) <= 1.5, security.stdout);
+    assertSoundUnit(t, 'natlens-collector.service', { program: '/usr/bin/natlens', folder });
   });

@@ -16,6 +16,7 @@ import { DetectorProcess, sendHomeFlows } from '../support/detector-process.ts';
 import { layOutDetector } from '../support/detector-world.ts';
 import { rootFolder } from '../support/source-tree.ts';
 import { missing } from './shared-data.ts';
+import { assertSoundUnit } from './sound-unit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'natlens-deployed-'));
 const bundle = join(folder, 'natlens-detector.mjs');
@@ -119,16 +120,7 @@ function expandGroup(name: string): string[] {
 const noSystemd = missing({ programs: ['systemd-analyze'] });
 
 test('the unit is sound, and leaves little to whoever gets in', { skip: noSystemd }, (t) => {
-  const deployed = join(folder, 'natlens-detector.service');
-  // The program and its folder are where a package puts them, not here.
-  writeFileSync(deployed, readFileSync(unit, 'utf8').replaceAll('/usr/bin/node', process.execPath));
-  const verify = spawnSync('systemd-analyze', ['verify', deployed], { encoding: 'utf8' });
-  assert.deepEqual({ status: verify.status, stderr: verify.stderr }, { status: 0, stderr: '' });
-  const security = spawnSync('systemd-analyze', ['security', '--offline=true', deployed],
-    { encoding: 'utf8', env: { ...process.env, SYSTEMD_EMOJI: '0' } });
-  const [, exposure] = /Overall exposure level for [^:]+: ([\d.]+)/.exec(security.stdout) ?? [];
-  t.diagnostic(`exposure ${exposure}`);
-  assert.ok(Number(exposure) <= 1.5, security.stdout);
+  assertSoundUnit(t, 'natlens-detector.service', { program: '/usr/bin/node', folder });
 });
 
 test('the drop-in for blocking is sound, too', { skip: noSystemd }, () => {

@@ -1,5 +1,6 @@
 /** What is wrong with a collector, from its status: pure, with the memory of a few minutes that losses need. */
 import { formatCount } from '#base';
+import { RecentRises } from '#service';
 import type { CollectorStatus, HealthCode, HealthReason } from './status.ts';
 
 /** Exporters send at least a template in this time. */
@@ -13,7 +14,7 @@ type Signs = Omit<CollectorStatus, 'health' | 'sentences'> & {
 };
 
 export class HealthJudge {
-  readonly #lately = new Map<HealthCode, { value: number; changedMs: number }>();
+  readonly #rises = new RecentRises<HealthCode>(rememberedMs);
 
   /** Empty: all is well. */
   judge(signs: Signs): HealthReason[] {
@@ -22,7 +23,7 @@ export class HealthJudge {
     const add = (isSo: boolean, code: HealthCode, detail: string): void => {
       if (isSo) reasons.push({ code, detail });
     };
-    const rose = (code: HealthCode, value: number): boolean => this.#roseLately(code, value, nowMs);
+    const rose = (code: HealthCode, value: number): boolean => this.#rises.has(code, value, nowMs);
     add(nowMs - (lastTakenMs ?? startedMs) > silentAfterMs, 'input-silent',
       'No message has come for ten minutes: do the exporters run, and do they send to this address and port?');
     const { receiver } = input;
@@ -50,15 +51,6 @@ export class HealthJudge {
     add(rose('forward-failing', sum(forward, ({ dropped, failed }) => dropped + failed)), 'forward-failing',
       'A receiver of [forward] did not take all within ten minutes.');
     return reasons;
-  }
-
-  /** Has a count risen within the remembered time? What was there at the first look is as if it had risen then. */
-  #roseLately(code: HealthCode, value: number, nowMs: number): boolean {
-    const known = this.#lately.get(code) ?? { value: 0, changedMs: -Infinity };
-    if (value > known.value) known.changedMs = nowMs;
-    known.value = value;
-    this.#lately.set(code, known);
-    return nowMs - known.changedMs <= rememberedMs;
   }
 }
 

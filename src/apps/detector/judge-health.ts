@@ -1,5 +1,6 @@
 /** What is wrong with a detector, from what it counts: pure, with the memory of a few minutes that losses need. */
 import type { ActionKind } from '#action';
+import { RecentRises } from '#service';
 import type { HealthCode, HealthReason } from './status.ts';
 
 /** What health is judged by. */
@@ -27,7 +28,7 @@ export const silentAfterMs = 3_600_000;
 export const rememberedMs = 600_000;
 
 export class HealthJudge {
-  readonly #lately = new Map<HealthCode, { value: number; changedMs: number }>();
+  readonly #rises = new RecentRises<HealthCode>(rememberedMs);
 
   /** Empty: all is well. */
   judge(signs: HealthSigns): HealthReason[] {
@@ -38,7 +39,7 @@ export class HealthJudge {
     const { nowMs, startedMs, lastFlowMs } = signs;
     add(nowMs - (lastFlowMs ?? startedMs) > silentAfterMs, 'input-silent',
       'No flow has come for an hour: does the exporter run, and does it send to this address and port?');
-    add(this.#roseLately('input-loss', signs.lostUnits, nowMs), 'input-loss',
+    add(this.#rises.has('input-loss', signs.lostUnits, nowMs), 'input-loss',
       'Flow records were lost on the way or in the kernel within ten minutes: natlens detect status says where.');
     add(signs.hasSmallBuffer, 'receive-buffer', 'The kernel grants a smaller receive buffer than asked for: ' +
       'raise net.core.rmem_max, or ask for less with input.receive_buffer.');
@@ -53,19 +54,10 @@ export class HealthJudge {
     for (const kind of signs.failingKinds) {
       add(true, `${kind}-failing`, `Actions of kind ${kind} fail again and again: natlens detect status says why.`);
     }
-    add(this.#roseLately('homes-full', signs.homesRefused, nowMs), 'homes-full',
+    add(this.#rises.has('homes-full', signs.homesRefused, nowMs), 'homes-full',
       'There are more homes than this detector holds: give some to another one.');
-    add(this.#roseLately('clock-stepped', signs.clockSteps, nowMs), 'clock-stepped',
+    add(this.#rises.has('clock-stepped', signs.clockSteps, nowMs), 'clock-stepped',
       'The wall clock stepped within ten minutes; evidence and deadlines were not touched by it.');
     return reasons;
-  }
-
-  /** Has a count risen within the remembered time? What was there at the first look is as if it had risen then. */
-  #roseLately(code: HealthCode, value: number, nowMs: number): boolean {
-    const known = this.#lately.get(code) ?? { value: 0, changedMs: -Infinity };
-    if (value > known.value) known.changedMs = nowMs;
-    known.value = value;
-    this.#lately.set(code, known);
-    return nowMs - known.changedMs <= rememberedMs;
   }
 }

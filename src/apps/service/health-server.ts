@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { assertInvariant, limits } from '#base';
 import { describeListenFailure } from '#capture/listen';
+import { closeServer } from './close-server.ts';
 
 export type HealthServerOptions = {
   readonly address: string;
@@ -74,10 +75,7 @@ export class HealthServer<S extends HealthStatus> {
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    if (server === undefined) return;
-    const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
+    if (server !== undefined) await closeServer(server);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -11,5 +11,6 @@ export * from './control/ask-running.ts';
 export * from './control/control-protocol.ts';
 export * from './control/control-server.ts';
 export * from './health-server.ts';
+export * from './recent-rises.ts';
 export * from './run-until-signal.ts';
 export * from './terminal-text.ts';

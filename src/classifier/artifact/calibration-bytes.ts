@@ -4,8 +4,8 @@
  */
 import { limits } from '#base';
 import {
-  activityBounds, activityCount, nullBinCount, nullBinWidth, type Calibration, type CalibrationCard, type NullSource,
-  type NullTable,
+  activityBounds, activityCount, nullBinCount, nullBinWidth, readSparseBins, sparseBinsOf, type Calibration,
+  type CalibrationCard, type NullSource, type NullTable,
 } from '#verdict';
 import { isAscending, isCount, isDeviceModel, isFields, isShare } from './checked-fields.ts';
 import { isSameBytes } from './section-cursor.ts';
@@ -23,7 +23,7 @@ export function writeCalibration(calibration: Calibration): Uint8Array<ArrayBuff
     windowMs, bucketMs,
     nullTable: {
       activityBounds, binWidth: nullBinWidth, binCount: nullBinCount,
-      homeDays: nullTable.homeDays.map((bins) => [...bins.entries()].filter(([, count]) => count !== 0)),
+      homeDays: nullTable.homeDays.map(sparseBinsOf),
     },
     ownFloor, group, expiresMs,
     card: {
@@ -87,23 +87,15 @@ function takeNullTable(value: unknown): NullTable | string {
   const { homeDays } = value;
   if (!Array.isArray(homeDays) || homeDays.length !== activityCount) return 'The null table lacks strata.';
   let total = 0;
-  const table: number[][] = [];
-  for (const entries of homeDays) {
-    if (!Array.isArray(entries) || !entries.every(isEntry) || !isAscending(entries.map(([bin]) => bin))) {
-      return 'The null table has something else than counts of home-days, bin by bin.';
-    }
-    const bins = new Array<number>((entries.at(-1)?.[0] ?? -1) + 1).fill(0);
-    for (const [bin, count] of entries) {
-      bins[bin] = count;
-      total += count;
-    }
+  const table: (readonly number[])[] = [];
+  for (const entries of homeDays as unknown[]) {
+    const bins = readSparseBins(entries);
+    if (bins === undefined) return 'The null table has something else than counts of home-days, bin by bin.';
+    for (const count of bins) total += count;
     table.push(bins);
   }
   return Number.isSafeInteger(total) ? { homeDays: table } : 'The null table has more home-days than can be counted.';
 }
-
-const isEntry = (value: unknown): value is [bin: number, count: number] =>
-  Array.isArray(value) && value.length === 2 && isCount(value[0]) && value[0] < nullBinCount && isCount(value[1]);
 
 function takeCard(value: unknown, ofDeviceModel: string): CalibrationCard | string {
   if (!isFields(value)) return 'The calibration has no card.';

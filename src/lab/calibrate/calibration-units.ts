@@ -4,14 +4,9 @@
  */
 import { assertInvariant, limits } from '#base';
 import type { ShippedClassifier } from '#classifier/artifact';
-import { FingerprintMatcher, noToken } from '#evidence';
-import {
-  createEncodedRows, createEncoder, createFeatureMatrix, readFeatures, type EncodedRows, type Encoder,
-} from '#feature';
+import { noToken, TokenFinder } from '#evidence';
 import { BatchSplitter, type FlowBatch } from '#flow';
-import {
-  acceptScores, chooseThreshold, predictBoostedTrees, Scorer, type BoostedTrees, type ThresholdChoice,
-} from '#score';
+import { acceptScores, chooseThreshold, Scorer, type ThresholdChoice } from '#score';
 import { describeToken } from '../evaluate/home-evidence-tokens.ts';
 import { gatherTokens, type FlowTokens } from '../homes/home-windows.ts';
 import { createRecording, type Recording } from '../homes/recording.ts';
@@ -95,13 +90,12 @@ export function readTokens(
   });
 }
 
-/** Finds the tokens of flows, as a detector does: accepted, matched, then asked of the second stage. */
+/** Finds the tokens of flows as a detector does, and names accepted flows where there is no fingerprint. */
 class TokenReader {
   readonly #shipped: readonly ShippedClassifier[];
   readonly #thresholds: readonly number[];
   readonly #scorer: Scorer;
-  readonly #matcher: FingerprintMatcher;
-  readonly #stages: readonly (SecondStage | undefined)[];
+  readonly #finder: TokenFinder;
   readonly #isAccepted: readonly Uint8Array[];
   /** [classifier] tokens of accepted flows by text, where there is no fingerprint. */
   readonly #plain: readonly Map<string, number>[];
@@ -111,9 +105,7 @@ class TokenReader {
     this.#shipped = shipped;
     this.#thresholds = shipped.map(({ classifier }) => chooseThreshold(classifier.thresholds, threshold));
     this.#scorer = new Scorer(shipped.map(({ classifier }) => classifier));
-    this.#matcher = new FingerprintMatcher(shipped.map(({ fingerprint }) => fingerprint));
-    this.#stages = shipped.map((each) => each.secondStage === undefined ? undefined
-      : new SecondStage(createEncoder(each.classifier.encoder), each.secondStage));
+    this.#finder = new TokenFinder(shipped, limits.flowBatchRows);
     this.#isAccepted = shipped.map(() => new Uint8Array(limits.flowBatchRows));
     this.#plain = shipped.map(() => new Map());
   }
@@ -139,11 +131,11 @@ class TokenReader {
     for (const [i, accepted] of this.#isAccepted.entries()) {
       acceptScores(anomalyScore[i] as Float64Array, batch.rowCount, this.#thresholds[i] as number, accepted);
     }
-    this.#matcher.match(batch, this.#isAccepted, out);
-    for (const [i, { fingerprint }] of this.#shipped.entries()) {
-      const tokens = out[i] as Uint32Array;
-      if (fingerprint === undefined) this.#namePlain(batch, i, tokens);
-      this.#stages[i]?.refuse(batch, tokens);
+    const { tokens } = this.#finder.find(batch, this.#isAccepted);
+    for (const [i, ofRows] of out.entries()) {
+      const found = tokens[i];
+      if (found === undefined) this.#namePlain(batch, i, ofRows.fill(noToken));
+      else ofRows.set(found.subarray(0, batch.rowCount));
     }
   }
 
@@ -156,32 +148,6 @@ class TokenReader {
       const token = known.get(text) ?? Math.min(known.size, plainTokensMax - 1);
       known.set(text, token);
       out[row] = token;
-    }
-  }
-}
-
-/** Takes the tokens from flows that boosted trees take for those of other devices. */
-class SecondStage {
-  readonly #encoder: Encoder;
-  readonly #trees: BoostedTrees;
-  readonly #matrix: ReturnType<typeof createFeatureMatrix>;
-  readonly #rows: EncodedRows;
-  readonly #odds = new Float64Array(limits.flowBatchRows);
-
-  constructor(encoder: Encoder, trees: BoostedTrees) {
-    this.#encoder = encoder;
-    this.#trees = trees;
-    this.#matrix = createFeatureMatrix(encoder.catalog, limits.flowBatchRows);
-    this.#rows = createEncodedRows(encoder.layout, limits.flowBatchRows);
-  }
-
-  refuse(batch: FlowBatch, tokens: Uint32Array): void {
-    if (tokens.every((token) => token === noToken)) return;
-    readFeatures(batch, this.#matrix);
-    this.#encoder.encode(this.#matrix, this.#rows);
-    predictBoostedTrees(this.#trees, this.#rows, this.#odds);
-    for (let row = 0; row < tokens.length; row++) {
-      if ((this.#odds[row] as number) < this.#trees.acceptFrom) tokens[row] = noToken;
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The head of the lab's pages: one file each, with no script and nothing fetched, which their own policy enforces. */
+/** What the lab's pages share: one file each, with no script and nothing fetched, which their own policy enforces. */
 import { createHash } from 'node:crypto';
 import { escapeText } from './markup.ts';
 import { styleSheet } from './style.ts';
@@ -23,4 +23,49 @@ ${generator === undefined ? '' : `<meta name="generator" content="${escapeText(g
   escapeText(title)}</title>
 <style>${styleSheet}</style>
 </head>`;
+}
+
+/** What a page says of made-up data. */
+export const simulatedNote = '<p class="note"><strong>Simulated data.</strong> All traffic in this report was made by ' +
+  'a simulator. It shows that the method runs, not how well it does on real devices.</p>';
+
+export type PageSection = { readonly id: string; readonly title: string; readonly html: string };
+
+export type ReportParts = {
+  readonly title: string;
+  /** The command that made it. */
+  readonly generator: string;
+  /** HTML below the title. */
+  readonly intro: string;
+  /** Beside each other, above all sections: what it is, its value, and more of it in small letters. */
+  readonly facts: readonly (readonly string[])[];
+  readonly sections: readonly PageSection[];
+};
+
+/** A whole page: title, facts, contents, sections. */
+export function renderPage({ title, generator, intro, facts, sections }: ReportParts): string {
+  return `${renderHead(title, generator)}
+<body>
+<a class="skip" href="#main">Skip to the results</a>
+<header>
+<h1>${escapeText(title)}</h1>
+${intro}
+${formatFacts(facts)}
+</header>
+<nav aria-label="Contents"><strong>Contents</strong><ol>
+${sections.map(({ id, title: name }) => `<li><a href="#${id}">${escapeText(name)}</a></li>`).join('\n')}
+</ol></nav>
+<main id="main">
+${sections.map(({ id, title: name, html }) =>
+    `<section aria-labelledby="${id}">\n<h2 id="${id}">${escapeText(name)}</h2>\n${html}\n</section>`).join('\n')}
+</main>
+<footer>Made by ${escapeText(generator)}. This file is whole: it has no scripts and fetches nothing.</footer>
+</body>
+</html>
+`;
+}
+
+function formatFacts(facts: ReportParts['facts']): string {
+  return `<dl class="facts">${facts.map(([name = '', value = '', more = '']) => `<div><dt>${escapeText(name)}</dt>` +
+    `<dd>${escapeText(value)}<small>${escapeText(more)}</small></dd></div>`).join('')}</dl>`;
 }

@@ -5,39 +5,21 @@
 import type { HomesReport } from '../homes/homes-report.ts';
 import { drawLibrary, drawTimes } from './figures-of-homes.ts';
 import { countOf, escapeText, formatCount, formatShare } from './markup.ts';
-import { renderHead } from './page-head.ts';
+import { renderPage, simulatedNote, type PageSection } from './page-head.ts';
 import { formatFigures } from './place-figures.ts';
 import {
   formatBaseRates, formatGroups, formatLooks, formatMethods, formatModels, formatPromises, nameWorst,
 } from './tables-of-homes.ts';
 
-type Section = { readonly id: string; readonly title: string; readonly html: string };
-
 export function renderHomes(report: HomesReport): string {
   const title = `Homes: ${report.dataset.name}`;
-  const sections = listSections(report);
-  return `${renderHead(title, 'natlens lab homes')}
-<body>
-<a class="skip" href="#main">Skip to the results</a>
-<header>
-<h1>${escapeText(title)}</h1>
-${formatOrigin(report)}
-${formatFacts(report)}
-</header>
-<nav aria-label="Contents"><strong>Contents</strong><ol>
-${sections.map(({ id, title: name }) => `<li><a href="#${id}">${escapeText(name)}</a></li>`).join('\n')}
-</ol></nav>
-<main id="main">
-${sections.map(({ id, title: name, html }) =>
-    `<section aria-labelledby="${id}">\n<h2 id="${id}">${escapeText(name)}</h2>\n${html}\n</section>`).join('\n')}
-</main>
-<footer>Made by natlens lab homes. This file is whole: it has no scripts and fetches nothing.</footer>
-</body>
-</html>
-`;
+  return renderPage({
+    title, generator: 'natlens lab homes', intro: formatOrigin(report), facts: listFacts(report),
+    sections: listSections(report),
+  });
 }
 
-function listSections(report: HomesReport): Section[] {
+function listSections(report: HomesReport): PageSection[] {
   const origin = sayOrigin(report);
   return [
     { id: 'methods', title: 'Methods', html: `${nameWorst(report)}\n${formatMethods(report)}` },
@@ -53,22 +35,19 @@ function listSections(report: HomesReport): Section[] {
 }
 
 function formatOrigin({ dataset, remarks }: HomesReport): string {
-  const origin = dataset.isSimulated ? '<p class="note"><strong>Simulated data.</strong> All traffic in this report was ' +
-    'made by a simulator. It shows that the method runs, not how well it does on real devices.</p>\n' : '';
+  const origin = dataset.isSimulated ? `${simulatedNote}\n` : '';
   return `${origin}${[dataset.note, ...remarks].filter((text) => text !== '')
     .map((text) => `<p class="quiet">${escapeText(text)}</p>`).join('\n')}`;
 }
 
-function formatFacts({ dataset, settings, deviceModels, results }: HomesReport): string {
+function listFacts({ dataset, settings, deviceModels, results }: HomesReport): string[][] {
   const nullHomes = Math.max(0, ...results.map((result) => result.nullHomes));
-  const facts = [
+  return [
     ['units', formatCount(dataset.devices), countOf(dataset.flows, 'flow')],
     ['device models looked for', formatCount(deviceModels.length), countOf(settings.seeds, 'seed')],
     ['null home-days', formatCount(nullHomes), 'for each of them, at most'],
     ['promise', formatShare(settings.falseAlarmsPerMonth), 'false alarms per home, device model and month'],
   ];
-  return `<dl class="facts">${facts.map(([name = '', value = '', more = '']) => `<div><dt>${escapeText(name)}</dt>` +
-    `<dd>${escapeText(value)}<small>${escapeText(more)}</small></dd></div>`).join('')}</dl>`;
 }
 
 function sayOrigin({ dataset, settings }: HomesReport): string {

@@ -7,12 +7,10 @@ import type { Figure } from './draw-panel.ts';
 import { drawAreas, drawComparison, drawPercentiles, drawRocCurves } from './figures-of-curves.ts';
 import { drawConfusion, drawScores, drawTimelines } from './figures-of-flows.ts';
 import { countOf, escapeText, formatCount, formatShare } from './markup.ts';
-import { renderHead } from './page-head.ts';
+import { renderPage, simulatedNote, type PageSection } from './page-head.ts';
 import { formatFigures } from './place-figures.ts';
 import { groupBy, isPaperMethod, meanAndDeviation, summarizeContenders, type Contender } from './summarize-results.ts';
 import { formatConfuserTable, formatDatasetTable, formatModelTable, formatSummaryTable } from './tables.ts';
-
-type Section = { readonly id: string; readonly title: string; readonly html: string };
 
 /**
  * Draws a report.
@@ -26,36 +24,18 @@ export function renderReport(report: ExperimentReport): string {
     ? [emptySection(), datasetSection(report)]
     : [...resultSections(report, contenders), datasetSection(report), methodSection()];
   const title = `Experiment: ${report.dataset.name}`;
-  return `${renderHead(title, 'natlens lab report')}
-<body>
-<a class="skip" href="#main">Skip to the results</a>
-<header>
-<h1>${escapeText(title)}</h1>
-${formatOrigin(report)}
-${formatFacts(report, contenders)}
-</header>
-<nav aria-label="Contents"><strong>Contents</strong><ol>
-${sections.map(({ id, title: name }) => `<li><a href="#${id}">${escapeText(name)}</a></li>`).join('\n')}
-</ol></nav>
-<main id="main">
-${sections.map(({ id, title: name, html }) =>
-    `<section aria-labelledby="${id}">\n<h2 id="${id}">${escapeText(name)}</h2>\n${html}\n</section>`).join('\n')}
-</main>
-<footer>Made by natlens lab report. This file is whole: it has no scripts and fetches nothing.</footer>
-</body>
-</html>
-`;
+  return renderPage({
+    title, generator: 'natlens lab report', intro: formatOrigin(report), facts: listFacts(report, contenders), sections,
+  });
 }
 
 function formatOrigin({ dataset }: ExperimentReport): string {
-  const origin = dataset.isSimulated
-    ? '<p class="note"><strong>Simulated data.</strong> All traffic in this report was made by a simulator. It shows that ' +
-      'the method runs, not how well it does on real devices.</p>' : '';
+  const origin = dataset.isSimulated ? simulatedNote : '';
   return `${origin}${dataset.note === '' ? '' : `\n<p class="quiet">${escapeText(dataset.note)}</p>`}`;
 }
 
-function formatFacts({ dataset }: ExperimentReport, contenders: readonly Contender[]): string {
-  const facts = [
+function listFacts({ dataset }: ExperimentReport, contenders: readonly Contender[]): string[][] {
+  return [
     ['devices', formatCount(dataset.devices), `${countOf(dataset.deviceModels.length, 'device model')}`],
     ['flows', formatCount(dataset.flows), dataset.isSimulated ? 'simulated' : 'captured'],
     ...contenders.slice(0, 2).map(({ label, rows, seeds }) => {
@@ -65,12 +45,9 @@ function formatFacts({ dataset }: ExperimentReport, contenders: readonly Contend
       return [`mean AUC, ${label}`, formatShare(mean), `${spread}${sizes}`];
     }),
   ];
-  const items = facts.map(([name = '', value = '', more = '']) => `<div><dt>${escapeText(name)}</dt>` +
-    `<dd>${escapeText(value)}<small>${escapeText(more)}</small></dd></div>`);
-  return `<dl class="facts">${items.join('')}</dl>`;
 }
 
-function resultSections(report: ExperimentReport, contenders: readonly Contender[]): Section[] {
+function resultSections(report: ExperimentReport, contenders: readonly Contender[]): PageSection[] {
   // The default detector and the paper's method in full; the others are compared.
   const shown = contenders.filter((contender, i) => i === 0 || isPaperMethod(contender));
   const rest = contenders.filter((contender) => !shown.includes(contender));
@@ -104,16 +81,16 @@ function formatUnfitNote(contenders: readonly Contender[]): string {
     `${models.join('; ')}. The reasons stand in the tables of device models.</p>\n`;
 }
 
-function emptySection(): Section {
+function emptySection(): PageSection {
   return { id: 'summary', title: 'Results',
     html: '<p>The experiment has no results: no device model had enough flows.</p>' };
 }
 
-function datasetSection(report: ExperimentReport): Section {
+function datasetSection(report: ExperimentReport): PageSection {
   return { id: 'data', title: 'Data set', html: formatDatasetTable(report) };
 }
 
-function methodSection(): Section {
+function methodSection(): PageSection {
   return { id: 'reading', title: 'How to read the numbers', html: `<ul>
 <li><strong>Split.</strong> Of each device the earliest 70 % of its flows train, the next 10 % validate, the latest 20 % test.</li>
 <li><strong>AUC.</strong> Own test flows against those of all other devices. Interval: 95 % of bootstrap samples of flows, the

@@ -8,7 +8,7 @@ import { limits } from '#base';
 import {
   activityBounds, activityCount, nullBinCount, nullBinWidth, type NullTable,
 } from './calibration.ts';
-import { countHomeDays, mergeNullTables, upToLast } from './null-table.ts';
+import { countHomeDays, mergeNullTables, readSparseBins, sparseBinsOf } from './null-table.ts';
 
 export const nullSketchFormat = 'natlens-null-sketch';
 export const nullSketchVersion = 1;
@@ -52,7 +52,7 @@ export function formatNullSketch({ windowMs, bucketMs, classifiers }: NullSketch
     activityBounds, binWidth: nullBinWidth, binCount: nullBinCount,
     classifiers: entries.map(({ deviceModel, classifier, nullTable }) => ({
       deviceModel, classifier,
-      homeDays: nullTable.homeDays.map((bins) => [...bins.entries()].filter(([, count]) => count > 0)),
+      homeDays: nullTable.homeDays.map(sparseBinsOf),
     })),
   })}\n`;
 }
@@ -138,18 +138,10 @@ function takeClassifier(value: unknown): SketchedClassifier | string {
   let total = 0;
   const table: (readonly number[])[] = [];
   for (const entries of homeDays as unknown[]) {
-    const bins = new Array<number>(nullBinCount).fill(0);
-    let before = -1;
-    for (const entry of Array.isArray(entries) ? entries as unknown[] : [undefined]) {
-      const [bin, count] = Array.isArray(entry) && entry.length === 2 ? entry as unknown[] : [];
-      if (!isWhole(bin, before + 1) || bin >= nullBinCount || !isWhole(count, 1)) {
-        return 'The null sketch has something else than counts of home-days, bin by bin.';
-      }
-      before = bin;
-      bins[bin] = count;
-      total += count;
-    }
-    table.push(upToLast(bins));
+    const bins = readSparseBins(entries);
+    if (bins === undefined) return 'The null sketch has something else than counts of home-days, bin by bin.';
+    for (const count of bins) total += count;
+    table.push(bins);
   }
   return Number.isSafeInteger(total) ? { deviceModel, classifier, nullTable: { homeDays: table } }
     : 'The null sketch has more home-days than can be counted.';

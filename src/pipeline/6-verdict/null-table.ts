@@ -79,6 +79,28 @@ export function upToLast(bins: readonly number[]): readonly number[] {
   return Object.freeze(bins.slice(0, bins.findLastIndex((count) => count > 0) + 1));
 }
 
+/** Bins that hold something, ascending: how null tables are written. */
+export type SparseBins = readonly (readonly [bin: number, count: number])[];
+
+export function sparseBinsOf(bins: readonly number[]): SparseBins {
+  return [...bins.entries()].filter(([, count]) => count !== 0);
+}
+
+/** The bins that were written so; undefined: it is something else. @param value  as JSON gave it */
+export function readSparseBins(value: unknown): readonly number[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const bins: number[] = [];
+  for (const entry of value as unknown[]) {
+    const [bin, count] = Array.isArray(entry) && entry.length === 2 ? entry as unknown[] : [];
+    if (!isWhole(bin) || bin < bins.length || bin >= nullBinCount || !isWhole(count) || count === 0) return undefined;
+    while (bins.length < bin) bins.push(0);
+    bins.push(count);
+  }
+  return bins;
+}
+
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
 /** All home-days of all tables; the same in whatever order and grouping. */
 export function mergeNullTables(...tables: readonly NullTable[]): NullTable {
   const counter = new NullCounter();

@@ -10,6 +10,7 @@ import { assertInvariant, describeError, EnvironmentError, limits, OperatorError
 import {
   answerMs, controlSocketPath, type ControlFailure, type ControlMethod, type ProgramName,
 } from './control-protocol.ts';
+import { closeServer } from '../close-server.ts';
 
 export type ControlQuestion = {
   /** What the command sent as JSON; undefined for none. Not checked. */
@@ -87,10 +88,7 @@ export class ControlServer {
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    if (server === undefined) return;
-    const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
+    if (server !== undefined) await closeServer(server);
   }
 
   async #listen(): Promise<NodeJS.ErrnoException | undefined> {
