@@ -9,7 +9,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as protocols from '../src/base/protocols.ts';
+import { hashConstants, hashLayout } from '../src/pipeline/2-flow/decode/datagram-hash.ts';
 import { operation, programLayout } from '../src/pipeline/2-flow/decode/record-program.ts';
+import { sampling } from '../src/pipeline/2-flow/files/column-numbers.ts';
+import { encoderLayout } from '../src/pipeline/2-flow/files/parquet-memory.ts';
 import * as table from '../src/pipeline/2-flow/meter/flow-table.ts';
 import * as slab from '../src/pipeline/2-flow/meter/header-slab.ts';
 import { forestLayout } from '../src/pipeline/4-score/isolation-forest/compile-forest.ts';
@@ -23,6 +26,7 @@ const meterSource = readFileSync(join(root, 'kernels/meter/meter-kernel.ts'), 'u
 const scoreSource = readFileSync(join(root, 'kernels/score/forest-kernel.ts'), 'utf8');
 const fitSource = readFileSync(join(root, 'kernels/fit/mt19937-kernel.ts'), 'utf8');
 const growSource = readFileSync(join(root, 'kernels/fit/grow-kernel.ts'), 'utf8');
+const parquetSource = readFileSync(join(root, 'kernels/parquet/parquet-kernel.ts'), 'utf8');
 const decodeSource = readFileSync(join(root, 'kernels/decode/decode-kernel.ts'), 'utf8');
 
 /** Byte offsets by name, from the TypeScript side: words are 4 bytes, doubles 8. And the numbers of protocols. */
@@ -40,7 +44,8 @@ function meterLayout(): Map<string, number> {
 }
 
 const programs = { ...operation, ...programLayout };
-const decodeLayout = new Map<string, number>([...Object.entries(programs), ...Object.entries(protocols)]);
+const decodeLayout = new Map<string, number>(
+  Object.entries({ ...programs, ...protocols, ...hashLayout, ...hashConstants }));
 
 /** Names of constants in the kernel whose value differs from the TypeScript side's. */
 function findDifferences(kernelSource: string, expected: ReadonlyMap<string, number>): string[] {
@@ -75,6 +80,14 @@ test('the constants of the scoring kernel are those of compiled forests', () => 
   assert.deepEqual(findDifferences(scoreSource, new Map(Object.entries(tables))), []);
 });
 
+test('the constants of the Parquet kernel are those of its memory', () => {
+  const tables = { ...encoderLayout, ...sampling };
+  const shared = [...parquetSource.matchAll(/^const (\w+At|sample\w+): (?:usize|u32) = /gm)].map(
+    ([, name = '']) => name);
+  assert.deepEqual(shared.sort(), Object.keys(tables).sort());
+  assert.deepEqual(findDifferences(parquetSource, new Map(Object.entries(tables))), []);
+});
+
 const fitKernels = [['twister', fitSource, twisterLayout], ['grower', growSource, growerLayout]] as const;
 for (const [name, source, layout] of fitKernels) {
   test(`the constants of the fitting kernel are those of the ${name}`, () => {
@@ -105,7 +118,7 @@ const compilations = (manifest.scripts['kernels'] ?? '').split(' && ').map((comm
 test('every kernel is compiled', () => {
   assert.deepEqual(compilations.map(([source]) => source),
     ['kernels/meter/meter-kernel.ts', 'kernels/decode/decode-kernel.ts', 'kernels/score/forest-kernel.ts',
-      'kernels/fit/mt19937-kernel.ts', 'kernels/fit/grow-kernel.ts']);
+      'kernels/fit/mt19937-kernel.ts', 'kernels/parquet/parquet-kernel.ts', 'kernels/fit/grow-kernel.ts']);
 });
 
 for (const words of compilations) {

@@ -274,8 +274,8 @@ export const limits = {
   collectorSendersMax: 65_536,
   /** A sender that is silent for so long gives its place up. */
   collectorSenderIdleMs: 3_600_000,
-  /** Bytes of recent export messages that a collector keeps to know copies, of all exporters together. */
-  collectorDuplicateBytes: 4 << 20,
+  /** Memory of recent export messages by which a collector knows copies, of all exporters together: 16 bytes each. */
+  collectorDuplicateBytes: 1 << 20,
   /** Distinct texts of one column that a collector remembers, layer-7 names most of all. */
   collectorTextsMax: 65_536,
   /** Bytes of a collector's saved state: the decoder's, and some for the accounts. */

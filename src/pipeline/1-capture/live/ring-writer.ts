@@ -77,8 +77,8 @@ export class RingWriter {
     this.#head = next === shape.ringBytes ? 0 : next;
   }
 
-  /** Shows the reader what was written. @returns whether it sleeps and must be woken */
-  publish(): boolean {
+  /** Shows the reader what was written. */
+  publish(): void {
     const { control, totals } = this.#memory;
     if (Atomics.load(control, controlWord.head) !== this.#head) {
       Atomics.store(control, controlWord.head, this.#head);
@@ -86,8 +86,16 @@ export class RingWriter {
       if (used > (totals[totalAt.ringBytesUsedMax] as number)) totals[totalAt.ringBytesUsedMax] = used;
     }
     this.#tail = Atomics.load(control, controlWord.tail);
-    return Atomics.load(control, controlWord.readerAsleep) === 1 && this.#head !== this.#tail &&
-      Atomics.exchange(control, controlWord.readerAsleep, 0) === 1;
+  }
+
+  /** Bytes that a reader does not know of because it sleeps; 0 when it is awake, and sees all by itself. */
+  unknownBytes(): number {
+    return Atomics.load(this.#memory.control, controlWord.readerAsleep) === 0 ? 0 : this.#memory.usedBytes();
+  }
+
+  /** Is the reader asleep with something to read? Then it is to be woken by whoever asked, and by nobody else. */
+  takeWake(): boolean {
+    return this.unknownBytes() > 0 && Atomics.exchange(this.#memory.control, controlWord.readerAsleep, 0) === 1;
   }
 
   /** Called while the writer waits for a reader that may not know of anything to read. */
@@ -110,7 +118,8 @@ export class RingWriter {
     const { control, shape } = this.#memory;
     for (;;) {
       const taken = Atomics.load(control, controlWord.taken);
-      if (this.publish()) this.onWake();
+      this.publish();
+      if (this.takeWake()) this.onWake();
       const place = this.#findRoom(recordBytes);
       // An empty ring without room for it never has room for it.
       const isTooLarge = recordBytes >= shape.ringBytes || this.#head === this.#tail;

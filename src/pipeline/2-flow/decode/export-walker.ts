@@ -5,6 +5,7 @@
  */
 import { Counts, limits } from '#base';
 import { carryDomains } from './carry-domains.ts';
+import { type DatagramHash, hashDatagram } from './datagram-hash.ts';
 import type { CachedTemplate, ExportDomain } from './export-domain.ts';
 import {
   type ExportCounts, type ExportDatagram, type ExportDecoderOptions, exportProblemCodes, type ExportProblemCode,
@@ -28,6 +29,8 @@ export type DataSetPlace = {
   /** First record. */
   start: number;
   end: number;
+  /** The reader's `hash` was given these bytes last. */
+  isKnown: boolean;
 };
 
 export type DataSetResult = {
@@ -41,6 +44,8 @@ export type DataSetResult = {
 /** Reads the records of data sets; options sets are given to it too when `readsOptions`. */
 export type DataSetReader = {
   readonly readsOptions?: boolean;
+  /** Does what `hashDatagram` does, for readers that copy the bytes anyway. */
+  hash?(bytes: Uint8Array, out: DatagramHash): void;
   read(place: DataSetPlace): DataSetResult;
 };
 
@@ -71,6 +76,9 @@ export class ExportWalker {
   #skipped = 0;
   /** Of the message that is being walked. */
   readonly #message = new MessageAccount();
+  readonly #hash: DatagramHash = { low: 0, high: 0 };
+  /** The reader has been given the bytes of the message, and no others since. */
+  #isKnown = false;
 
   constructor(options: ExportDecoderOptions, reader: DataSetReader) {
     this.#options = options;
@@ -156,12 +164,20 @@ export class ExportWalker {
 
   /** True for a copy of an earlier datagram; what is none is remembered. */
   #isCopy(domain: ExportDomain, bytes: Uint8Array): boolean {
+    this.#isKnown = false;
+    if (!this.#recent.isUsed) return false;
     const { sequence } = this.#header;
-    if (domain.sequence.mayBeCopy(sequence) && this.#recent.has(domain, sequence, bytes)) {
+    const hash = this.#hash;
+    if (this.#reader.hash === undefined) hashDatagram(bytes, hash);
+    else {
+      this.#reader.hash(bytes, hash);
+      this.#isKnown = true;
+    }
+    if (domain.sequence.mayBeCopy(sequence) && this.#recent.has(domain, sequence, bytes.length, hash)) {
       domain.duplicates++;
       return true;
     }
-    this.#recent.add(domain, sequence, bytes);
+    this.#recent.add(domain, sequence, bytes.length, hash);
     return false;
   }
 
@@ -218,7 +234,8 @@ export class ExportWalker {
     if (samplingInterval > 0) domain.options.samplingInterval = samplingInterval;
     const whole = Math.min(announced, Math.floor((bytes.length - headerBytes) / version5RecordBytes));
     const end = headerBytes + whole * version5RecordBytes;
-    this.#readSet({ domain, cached: this.#version5, header: this.#header, bytes, start: headerBytes, end });
+    const isKnown = this.#isKnown;
+    this.#readSet({ domain, cached: this.#version5, header: this.#header, bytes, start: headerBytes, end, isKnown });
     this.#message.addRecords(whole, false);
     if (whole < announced) this.#reject('cut-message', bytes.length - end);
     else if (bytes.length > announcedEnd) this.#reject('trailing-bytes', bytes.length - announcedEnd);
@@ -296,7 +313,8 @@ export class ExportWalker {
       else this.#reject('waiting-limit', end - at);
       return;
     }
-    const records = this.#readSet({ domain, cached, header, bytes, start: at + setHeaderBytes, end });
+    const isKnown = this.#isKnown;
+    const records = this.#readSet({ domain, cached, header, bytes, start: at + setHeaderBytes, end, isKnown });
     this.#message.addRecords(records, cached.template.kind === 'options');
   }
 
@@ -306,7 +324,10 @@ export class ExportWalker {
       if (cached === undefined) return;
       let records = 0;
       const fate = this.#message.apart(() => {
-        records = this.#readSet({ domain, cached, header, bytes, start: setHeaderBytes, end: bytes.length });
+        this.#isKnown = false;
+        records = this.#readSet({
+          domain, cached, header, bytes, start: setHeaderBytes, end: bytes.length, isKnown: false,
+        });
       });
       message.fate ??= fate;
       const options = cached.template.kind === 'options' ? records : 0;

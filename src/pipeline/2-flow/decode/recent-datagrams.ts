@@ -1,79 +1,74 @@
 /**
- * The last datagrams, byte for byte, in a ring of fixed size: so that a copy made by the network is told from a
- * restarted exporter or one that does not count. Only asked when a sequence number goes back.
+ * Hashes of the last datagrams, in memory of fixed size: so that a copy made by the network is told from a restarted
+ * exporter or one that does not count. Only asked when a sequence number goes back.
  */
+import type { DatagramHash } from './datagram-hash.ts';
 import type { ExportDomain } from './export-domain.ts';
 
-type Entry = { domain: ExportDomain; sequence: number; at: number; bytes: number; writtenAt: number };
-
-/** Bytes of the ring for each datagram that can be found again: few are smaller than this. */
-const bytesPerEntry = 256;
-/** Datagrams that share a bucket, by domain and number: templates have the number of what follows them. */
+/** An entry: sequence number, length, and the hash, into which the exporter's address goes. */
+const entryWords = 4;
+/** Bytes of memory for each datagram. */
+export const bytesPerRecent = entryWords * 4;
+/** Datagrams that share a bucket, which is a line of the processor's cache: all take the next place of theirs. */
 const bucketEntries = 4;
+const bucketWords = entryWords * bucketEntries;
 
 export class RecentDatagrams {
-  readonly #ring: Uint8Array;
-  /** Buckets one after the other; within one the oldest entry is overwritten. */
-  readonly #entries: (Entry | undefined)[];
-  /** The next place of each bucket. */
-  readonly #next: Uint8Array;
-  /** Bytes written so far, those skipped at the end of the ring too. */
-  #written = 0;
+  readonly #words: Uint32Array;
+  /** Of buckets, minus 1: a power of two; -1 without any. */
+  readonly #mask: number;
+  /** Place in its bucket that the next datagram takes, whichever bucket that is. */
+  #place = 0;
 
-  /** @param ringBytes  0 remembers nothing */
-  constructor(ringBytes: number) {
-    this.#ring = new Uint8Array(ringBytes);
-    const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, ringBytes / bytesPerEntry / bucketEntries)));
-    this.#entries = new Array<Entry | undefined>(buckets * bucketEntries).fill(undefined);
-    this.#next = new Uint8Array(buckets);
+  /** @param memoryBytes  less than a bucket remembers nothing */
+  constructor(memoryBytes: number) {
+    const buckets = Math.floor(memoryBytes / bytesPerRecent / bucketEntries);
+    const count = buckets < 1 ? 0 : 2 ** Math.floor(Math.log2(buckets));
+    this.#words = new Uint32Array(count * bucketWords);
+    this.#mask = count - 1;
   }
 
-  /** Remembers a datagram. @param bytes  copied */
-  add(domain: ExportDomain, sequence: number, bytes: Uint8Array): void {
-    const ringBytes = this.#ring.length;
-    if (bytes.length > ringBytes || ringBytes === 0) return;
-    let at = this.#written % ringBytes;
-    if (at + bytes.length > ringBytes) {
-      this.#written += ringBytes - at;
-      at = 0;
-    }
-    this.#ring.set(bytes, at);
-    const bucket = this.#bucketOf(domain, sequence);
-    const place = this.#next[bucket] as number;
-    this.#next[bucket] = (place + 1) % bucketEntries;
-    const entry = this.#entries[bucket * bucketEntries + place];
-    if (entry === undefined) {
-      this.#entries[bucket * bucketEntries + place] =
-        { domain, sequence, at, bytes: bytes.length, writtenAt: this.#written };
-    } else {
-      entry.domain = domain;
-      entry.sequence = sequence;
-      entry.at = at;
-      entry.bytes = bytes.length;
-      entry.writtenAt = this.#written;
-    }
-    this.#written += bytes.length;
+  /** Is there room for any? Otherwise hashes need not be made. */
+  get isUsed(): boolean {
+    return this.#mask >= 0;
   }
 
-  /** True when this very datagram of the domain is remembered. */
-  has(domain: ExportDomain, sequence: number, bytes: Uint8Array): boolean {
-    const first = this.#bucketOf(domain, sequence) * bucketEntries;
-    for (let i = first; i < first + bucketEntries; i++) {
-      const entry = this.#entries[i];
-      if (entry !== undefined && entry.sequence === sequence && entry.domain === domain &&
-        entry.bytes === bytes.length && this.#written - entry.writtenAt <= this.#ring.length &&
-        this.#isSame(entry.at, bytes)) return true;
+  /** Remembers a datagram, in the place of an older one of its bucket. @param lengthBytes  above 0 */
+  add(domain: ExportDomain, sequence: number, lengthBytes: number, hash: DatagramHash): void {
+    if (!this.isUsed) return;
+    const words = this.#words;
+    const own = mixAddress(domain);
+    const at = this.#bucketOf(own, sequence) + this.#place;
+    this.#place = (this.#place + entryWords) % bucketWords;
+    words[at] = sequence;
+    words[at + 1] = lengthBytes;
+    words[at + 2] = hash.low ^ own;
+    words[at + 3] = hash.high;
+  }
+
+  /** True when this very datagram of the exporter is remembered. */
+  has(domain: ExportDomain, sequence: number, lengthBytes: number, hash: DatagramHash): boolean {
+    if (!this.isUsed) return false;
+    const words = this.#words;
+    const own = mixAddress(domain);
+    const low = (hash.low ^ own) >>> 0;
+    const first = this.#bucketOf(own, sequence);
+    for (let at = first; at < first + bucketWords; at += entryWords) {
+      if (words[at + 2] === low && words[at + 3] === hash.high && words[at] === sequence &&
+        words[at + 1] === lengthBytes) return true;
     }
     return false;
   }
 
-  #bucketOf({ exporter, domain }: ExportDomain, sequence: number): number {
-    const mixed = Math.imul(sequence ^ Math.imul(exporter[3] ^ domain, 0x85eb_ca6b), 0x9e37_79b1);
-    return (mixed >>> 16 ^ mixed) & (this.#next.length - 1);
+  /** Where the bucket of a datagram begins. */
+  #bucketOf(own: number, sequence: number): number {
+    const mixed = Math.imul(sequence ^ own, 0x9e37_79b1);
+    return ((mixed >>> 15 ^ mixed) & this.#mask) * bucketWords;
   }
+}
 
-  #isSame(at: number, bytes: Uint8Array): boolean {
-    for (let i = 0; i < bytes.length; i++) if (this.#ring[at + i] !== bytes[i]) return false;
-    return true;
-  }
+/** One word of an exporter's address and domain; no two IPv4 addresses have the same in a domain. */
+function mixAddress({ exporter: [w0, w1, w2, w3], domain }: ExportDomain): number {
+  return Math.imul(Math.imul(Math.imul(Math.imul(w0 ^ domain, 0x85eb_ca6b) ^ w1, 0xc2b2_ae35) ^ w2, 0x27d4_eb2f) ^ w3,
+    0x85eb_ca6b);
 }

@@ -7,6 +7,7 @@ import type { FlowBatch } from '../flow-batch.ts';
 import type { KernelKind } from '#base';
 import { KernelMemory } from '../kernel-memory.ts';
 import type { ColumnName } from '../schema.ts';
+import { type DatagramHash, hashDatagram, hashLayout } from './datagram-hash.ts';
 import type { FieldPlan, PlanStep } from './field-plan.ts';
 
 /** Operations of `kernels/decode/decode-kernel.ts`; the numbers are the same there. */
@@ -20,7 +21,7 @@ type Operation = keyof typeof operation;
 
 /** Layout of the block that the kernel is given; the same in the kernel. */
 export const programLayout = {
-  stepBytes: 32, exporterAt: 64, domainAt: 80, uptimeMsAt: 84, unixMsAt: 88,
+  stepBytes: 32, exporterAt: 64, domainAt: 80, uptimeMsAt: 84, unixMsAt: 88, hashAt: 96,
 } as const;
 
 const reservedBytes = 128;
@@ -43,6 +44,7 @@ export type RecordProgram = {
 };
 
 type DecodeKernel = {
+  readonly hashInput: (input: number, bytes: number) => void;
   readonly readRecords: (
     input: number, stride: number, count: number, row: number, program: number, steps: number) => number;
 };
@@ -54,15 +56,17 @@ export class DecodeMemory extends KernelMemory<DecodeKernel> {
   readonly #exporter: Uint32Array;
   readonly #domain: Uint32Array;
   readonly #unixMs: Float64Array;
+  readonly #hash: Uint32Array;
   #loaded: RecordProgram | undefined;
 
   /** @param columnBytes  of all columns of the batch together */
   constructor(kind: KernelKind, columnBytes: number) {
     super({
       kind, module: new URL('decode-kernel.wasm', import.meta.url), reservedBytes,
-      sizeBytes: columnBytes + inputBytesMax + stepsMax * programLayout.stepBytes + 4096,
+      sizeBytes: columnBytes + inputBytesMax + hashLayout.blockBytes + stepsMax * programLayout.stepBytes + 4096,
     });
-    this.input = this.allocate(inputBytesMax);
+    this.input = this.allocate(inputBytesMax + hashLayout.blockBytes);
+    this.#hash = new Uint32Array(this.buffer, programLayout.hashAt, 2);
     this.#program = this.words(stepsMax * programLayout.stepBytes / 4);
     this.#exporter = new Uint32Array(this.buffer, programLayout.exporterAt, 4);
     this.#domain = new Uint32Array(this.buffer, programLayout.domainAt, 2);
@@ -75,6 +79,15 @@ export class DecodeMemory extends KernelMemory<DecodeKernel> {
     this.#domain[0] = domain;
     this.#domain[1] = uptimeMs;
     this.#unixMs[0] = unixMs;
+  }
+
+  /** Puts a datagram in `input`, as far as it fits there, and does what `hashDatagram` does. */
+  hash(bytes: Uint8Array, out: DatagramHash): void {
+    if (bytes.length <= inputBytesMax) this.input.set(bytes);
+    if (this.kernel === undefined || bytes.length > inputBytesMax) return hashDatagram(bytes, out);
+    this.kernel.hashInput(this.input.byteOffset, bytes.length);
+    out.low = this.#hash[0] as number;
+    out.high = this.#hash[1] as number;
   }
 
   /**

@@ -10,6 +10,7 @@ import { schema } from '../schema.ts';
 import {
   readRun16, readRun32, readRun8, readRunDouble, readRunIPv4, readRunIPv6, readRunMac, type Run,
 } from './field-kernels.ts';
+import type { DatagramHash } from './datagram-hash.ts';
 import { isStepReadable, planFields, type FieldPlan, type PlanStep, type ScratchName } from './field-plan.ts';
 import type { DataSetReader, DataSetPlace, DataSetResult } from './export-walker.ts';
 import { finishRows, type FinishContext, type Scratch } from './finish-rows.ts';
@@ -96,6 +97,10 @@ export class RecordReader implements DataSetReader {
     return result;
   }
 
+  hash(bytes: Uint8Array, out: DatagramHash): void {
+    this.#memory.hash(bytes, out);
+  }
+
   /** Emits the rows that are there. */
   flush(): void {
     if (this.#batch.rowCount === 0) return;
@@ -132,14 +137,17 @@ export class RecordReader implements DataSetReader {
   }
 
   /** Lets the kernel read what it knows. @returns the number of records, as many as fit into its memory */
-  #runKernel(program: RecordProgram, { bytes, cached }: DataSetPlace, at: number, room: number): number {
+  #runKernel(program: RecordProgram, { bytes, cached, isKnown }: DataSetPlace, at: number, room: number): number {
     const memory = this.#memory;
     const stride = cached.template.recordBytesMin;
     let count = room;
     let from = at;
-    // The usual datagram is copied whole: that is cheaper than to make a view of a part.
-    if (bytes.length <= inputBytesMax && bytes.length <= 2 * room * stride) memory.input.set(bytes);
-    else {
+    if (isKnown && bytes.length <= inputBytesMax) {
+      // It lies there since it was hashed.
+    } else if (bytes.length <= inputBytesMax && bytes.length <= 2 * room * stride) {
+      // The usual datagram is copied whole: that is cheaper than to make a view of a part.
+      memory.input.set(bytes);
+    } else {
       count = Math.min(room, Math.floor(inputBytesMax / stride));
       memory.input.set(bytes.subarray(at, at + count * stride));
       from = 0;

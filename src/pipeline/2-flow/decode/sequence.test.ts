@@ -3,8 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { limits, Random } from '#base';
-import { RecentDatagrams } from './recent-datagrams.ts';
-import { ExportDomain } from './export-domain.ts';
 import { OpenMessage } from './open-message.ts';
 import { SequenceAccount, type SequencePlace, type SequenceVerdict } from './sequence.ts';
 
@@ -125,20 +123,4 @@ test('any loss and light reordering: lost units are those that never came', () =
     const { totals: [, lost, , restarts] } = account(arrived);
     assert.deepEqual([lost, restarts], [sum(sent) - sum(arrived), 0]);
   }), { numRuns: 300 });
-});
-
-test('recent datagrams: a ring of bytes forgets the oldest', () => {
-  const domain = new ExportDomain([0, 0, 0xffff, 1], 9, 0);
-  const other = new ExportDomain([0, 0, 0xffff, 2], 9, 0);
-  const recent = new RecentDatagrams(100);
-  const bytes = (value: number, length = 40): Uint8Array => new Uint8Array(length).fill(value);
-  recent.add(domain, 7, bytes(1));
-  recent.add(domain, 7, bytes(2));
-  assert.deepEqual([recent.has(domain, 7, bytes(1)), recent.has(domain, 7, bytes(2)), recent.has(other, 7, bytes(1))],
-    [true, true, false]);
-  recent.add(domain, 7, bytes(3));
-  assert.deepEqual([1, 2, 3].map((value) => recent.has(domain, 7, bytes(value))), [false, true, true]);
-  recent.add(domain, 7, bytes(4, 101));
-  assert.equal(recent.has(domain, 7, bytes(4, 101)), false);
-  assert.equal(recent.has(domain, 7, bytes(3, 39)), false);
 });

@@ -70,6 +70,34 @@ function randomCounter(random: Random): number {
     random.uint32()]);
 }
 
+/** How the values of a column lie: what decides between its encodings. */
+const shapes = ['constant', 'few', 'runs', 'many'] as const;
+
+/** A batch in which every column has a shape of its own; values are those of `randomBatch`, or all different. */
+export function shapedBatch(seed: number, rowCount: number, dictionaries = createDictionaries()): FlowBatch {
+  const batch = randomBatch(seed, rowCount, dictionaries);
+  const random = new Random(seed + 1);
+  for (const column of schema) {
+    const array = batch.columns[column.name];
+    const width = elementsPerRow(column.storage);
+    const shape = random.pick(shapes);
+    if (shape === 'many') {
+      const names = column.storage === 'dictionary' ? batch.dictionaries[column.name] : undefined;
+      for (let row = 0; row < rowCount; row++) {
+        if (names !== undefined) array[row] = names.encode(`${column.name} ${row}`);
+        else array[row * width + width - 1] = row * 7;
+      }
+      continue;
+    }
+    const fromMax = shape === 'constant' ? 1 : 5;
+    for (let row = fromMax; row < rowCount; row++) {
+      const from = shape === 'runs' && random.chance(0.98) ? row - 1 : random.integer(0, fromMax - 1);
+      array.copyWithin(row * width, from * width, (from + 1) * width);
+    }
+  }
+  return batch;
+}
+
 /** Rows as plain values with dictionary texts, to compare batches whose codes differ. */
 export function rowsOf(batch: FlowBatch): unknown[][] {
   return Array.from({ length: batch.rowCount }, (_, row) => schema.map((column) => {

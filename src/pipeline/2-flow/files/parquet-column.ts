@@ -1,17 +1,18 @@
 /**
  * One column of a row group to the pages of a column chunk: a dictionary page and a page of codes where values come
  * again, one page of PLAIN values where they do not. A column of one value, which most are that an exporter does not
- * fill, costs a comparison of its memory with itself.
+ * fill, costs nothing.
  */
 import { assertInvariant } from '#base';
-import { bytesPerRow, type FlowBatch } from '../flow-batch.ts';
-import type { ColumnDefinition, DictionaryColumnName, schema } from '../schema.ts';
-import { DictionaryMemory, numberAddresses, numberPairs, numberSmall, numberWords } from './parquet-dictionary.ts';
+import type { ColumnDefinition, ColumnName, DictionaryColumnName, schema, Storage } from '../schema.ts';
+import { numberColumn, type NumberedColumn } from './column-numbers.ts';
 import type { ChunkRange } from './parquet-layout.ts';
+import type { ParquetMemory } from './parquet-memory.ts';
 import { GrowingBytes } from './parquet-thrift.ts';
 import {
   counterMax, putAddresses, putCodes, putDoubles, putInt32s, putInt64s, putMacs, putSingleCode, putText,
 } from './parquet-values.ts';
+import type { RowGroup } from './row-group.ts';
 
 type Column = (typeof schema)[number];
 
@@ -20,6 +21,16 @@ const rowsPerTextMin = 2;
 const rowsPerNumberMin = 4;
 /** Below so many rows every value may differ: what a dictionary costs then is nothing beside the headers. */
 const fewRows = 64;
+
+/** A kernel's table begins with no fewer slots. */
+const firstSlotsMin = 1_024;
+
+/** A kernel's table of shorts has room for no more; who has so many needs no dictionary of them. */
+const distinctOf: Readonly<Partial<Record<Storage, number>>> = { u16: 65_535 };
+
+const kinds: Readonly<Record<Storage, NumberedColumn['kind']>> = {
+  u8: 'bytes', u16: 'shorts', u32: 'words', dictionary: 'words', f64: 'pairs', mac: 'pairs', address: 'addresses',
+};
 
 /** Encodes one column after the other; what it made of one is valid until the next. */
 export class ColumnEncoder {
@@ -31,18 +42,19 @@ export class ColumnEncoder {
   entries = 0;
   /** Smallest and largest value, of columns in which queries ask for ranges. */
   range: ChunkRange | undefined;
-  readonly #memory: DictionaryMemory;
+  readonly #memory: ParquetMemory;
+  /** Slots that the values of a column took in the group before. */
+  readonly #firstSlots = new Map<ColumnName, number>();
   /** 0, 1, 2, …: all rows, where a kernel takes a choice of them. */
   readonly #allRows: Int32Array;
-  /** A column of small integers, widened. */
-  readonly #widened: Int32Array;
   readonly #rangeBytes = new Uint8Array(16);
   readonly #rangeView = new DataView(this.#rangeBytes.buffer);
 
-  constructor(rowsMax: number) {
-    this.#memory = new DictionaryMemory(rowsMax);
+  /** @param memory  of the groups that are encoded */
+  constructor(memory: ParquetMemory) {
+    const { rowsMax } = memory;
+    this.#memory = memory;
     this.#allRows = Int32Array.from({ length: rowsMax }, (_, row) => row);
-    this.#widened = new Int32Array(rowsMax);
   }
 
   /**
@@ -50,19 +62,19 @@ export class ColumnEncoder {
    *
    * @param group  at least one row; read only
    */
-  encode(group: FlowBatch, column: Column): void {
+  encode(group: RowGroup, column: Column): void {
     const rows = group.rowCount;
     this.dictionaryPage.clear();
     this.dataPage.clear();
     this.range = undefined;
-    if (isSmall(column)) this.#widened.set(group.columns[column.name].subarray(0, rows));
-    if (isConstant(group, column)) {
+    const isOne = isConstant(group, column);
+    if (isOne) {
       this.#memory.firstRows[0] = 0;
       this.entries = 1;
       putSingleCode(rows, this.dataPage);
     } else {
       this.entries = this.#number(group, column);
-      if (this.entries > 0) putCodes(this.#memory.codes, rows, this.entries, this.dataPage);
+      if (this.entries > 0) putCodes(this.#memory, rows, this.entries, this.dataPage);
     }
     const hasDictionary = this.entries > 0;
     this.#putValues(group, column, hasDictionary ? this.#memory.firstRows : this.#allRows,
@@ -70,29 +82,29 @@ export class ColumnEncoder {
   }
 
   /** Numbers the values of a column. @returns distinct values, 0 when a dictionary does not pay */
-  #number(group: FlowBatch, column: Column): number {
+  #number(group: RowGroup, column: Column): number {
     const rows = group.rowCount;
-    const memory = this.#memory;
+    // Times of flows differ: a dictionary is for the few rows of a small file.
+    if (column.unit === 'ms' && rows > fewRows) return 0;
     const isText = column.storage === 'address' || column.storage === 'mac' || column.storage === 'dictionary';
     const share = Math.floor(rows / (isText ? rowsPerTextMin : rowsPerNumberMin));
-    const distinctMax = Math.max(Math.min(rows, fewRows), share);
-    if (isSmall(column)) return numberSmall(this.#widened, rows, memory, distinctMax);
-    if (column.storage === 'f64') {
-      const { buffer, byteOffset } = group.columns[column.name];
-      return numberPairs(new Uint32Array(buffer, byteOffset, rows * 2), rows, memory, distinctMax);
-    }
-    const words = group.columns[column.name];
-    if (column.storage === 'mac') return numberPairs(words, rows, memory, distinctMax);
-    if (column.storage !== 'address') return numberWords(words, rows, memory, distinctMax);
-    return numberAddresses(words, group.columns.ipVersion, rows, memory, distinctMax);
+    const distinctMax = Math.min(Math.max(Math.min(rows, fewRows), share), distinctOf[column.storage] ?? Infinity);
+    group.fill(column.name);
+    if (column.storage === 'address') group.fill('ipVersion');
+    const distinct = numberColumn(this.#memory, {
+      kind: kinds[column.storage], keys: group.columns[column.name], rows, distinctMax,
+      firstSlots: this.#firstSlots.get(column.name) ?? firstSlotsMin,
+    });
+    this.#firstSlots.set(column.name, slotsFor(distinct));
+    return distinct;
   }
 
   /** PLAIN values of chosen rows, and their range. */
-  #putValues(group: FlowBatch, column: Column, rows: Int32Array, count: number, out: GrowingBytes): void {
+  #putValues(group: RowGroup, column: Column, rows: Int32Array, count: number, out: GrowingBytes): void {
     switch (column.storage) {
       case 'u8':
       case 'u16':
-        putInt32s(this.#widened, rows, count, out);
+        putInt32s(group.columns[column.name], rows, count, out);
         if (column.storage === 'u16') this.#measureInt32s(out);
         return;
       case 'u32': return putInt32s(group.columns[column.name], rows, count, out);
@@ -106,15 +118,10 @@ export class ColumnEncoder {
   #putNumbers(
     values: Float64Array, column: ColumnDefinition, rows: Int32Array, count: number, out: GrowingBytes,
   ): void {
-    let min = Infinity;
-    let max = -Infinity;
-    for (let i = 0; i < count; i++) {
-      const value = values[rows[i]!]!;
-      if (value < min) min = value;
-      if (value > max) max = value;
-    }
+    const [min, max] = this.#findRange(values, rows, count);
     if (column.unit === 'ms') {
-      putDoubles(values, rows, count, out);
+      if (rows === this.#allRows) out.append(new Uint8Array(values.buffer, values.byteOffset, count * 8));
+      else putDoubles(values, rows, count, out);
       this.#rangeView.setFloat64(0, min === 0 ? -0 : min, true);
       this.#rangeView.setFloat64(8, max === 0 ? 0 : max, true);
       // What is no number has no place in a range; zeros of either sign lie within (parquet.thrift, ColumnOrder).
@@ -125,6 +132,22 @@ export class ColumnEncoder {
     this.#rangeView.setBigInt64(0, BigInt(Math.min(min, counterMax)), true);
     this.#rangeView.setBigInt64(8, BigInt(Math.min(max, counterMax)), true);
     this.#takeRange(8);
+  }
+
+  #findRange(values: Float64Array, rows: Int32Array, count: number): readonly [min: number, max: number] {
+    const { kernel } = this.#memory;
+    if (kernel !== undefined && rows === this.#allRows) {
+      kernel.findRange(values.byteOffset, count);
+      return this.#memory.range;
+    }
+    let min = Infinity;
+    let max = -Infinity;
+    for (let i = 0; i < count; i++) {
+      const value = values[rows[i]!]!;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+    return [min, max];
   }
 
   #measureInt32s(out: GrowingBytes): void {
@@ -146,29 +169,24 @@ export class ColumnEncoder {
   }
 }
 
-function isSmall(column: Column): column is Extract<Column, { storage: 'u8' | 'u16' }> {
-  return column.storage === 'u8' || column.storage === 'u16';
+/** Twice as many as values at least, a power of two. */
+function slotsFor(distinct: number): number {
+  return Math.max(firstSlotsMin, 2 ** Math.ceil(Math.log2(distinct * 2 + 2)));
 }
 
-/** Do all rows have the value of the first? Memory is compared with itself, moved by one row: 10 GB/s and more. */
-function isConstant(group: FlowBatch, column: ColumnDefinition & { name: keyof FlowBatch['columns'] }): boolean {
-  const { buffer, byteOffset } = group.columns[column.name];
-  const rowBytes = bytesPerRow(column.storage);
-  const rest = (group.rowCount - 1) * rowBytes;
-  const isSame = Buffer.from(buffer, byteOffset, rest).equals(Buffer.from(buffer, byteOffset + rowBytes, rest));
+/** Have all rows the value of the first? */
+function isConstant(group: RowGroup, column: Column): boolean {
+  if (group.varies(column.name)) return false;
   // Without an address, whether the row is one of IPv6 decides on the text.
-  return isSame && (column.storage !== 'address' || !isZeroAddress(group.columns[column.name] as Uint32Array) ||
-    isConstant(group, ipVersion));
+  return column.storage !== 'address' || !isZeroAddress(group.columns[column.name]) || !group.varies('ipVersion');
 }
-
-const ipVersion = { name: 'ipVersion', storage: 'u8' } as ColumnDefinition & { name: 'ipVersion' };
 
 function isZeroAddress(words: Uint32Array): boolean {
   return (words[0]! | words[1]! | words[2]! | words[3]!) === 0;
 }
 
 function putTexts(
-  group: FlowBatch, name: DictionaryColumnName, rows: Int32Array, count: number, out: GrowingBytes,
+  group: RowGroup, name: DictionaryColumnName, rows: Int32Array, count: number, out: GrowingBytes,
 ): void {
   const codes = group.columns[name];
   const dictionary = group.dictionaries[name];

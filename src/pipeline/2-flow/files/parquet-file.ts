@@ -6,13 +6,14 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writevSync } from 'node:fs';
 import { constants as zlibConstants, zstdCompressSync } from 'node:zlib';
 import { schema } from '../schema.ts';
-import type { FlowBatch, FlowSetInfo } from '../flow-batch.ts';
+import type { FlowSetInfo } from '../flow-batch.ts';
 import type { ColumnEncoder } from './parquet-column.ts';
 import {
   buildFooter, codecs, findFooter, footerHead, footerTailBytes, magic, putDataHeader, putDictionaryHeader, putRowGroup,
   type ChunkPlace,
 } from './parquet-layout.ts';
 import { GrowingBytes, ThriftWriter } from './parquet-thrift.ts';
+import type { RowGroup } from './row-group.ts';
 
 /** Key of the file's metadata under which the `FlowSetInfo` stands as JSON. */
 export const parquetInfoKey = 'natlens';
@@ -91,7 +92,7 @@ export class ParquetFile {
    * @throws Error           what the system says; nothing of the group is in the file
    * @throws InvariantError  a counter is no whole number
    */
-  writeGroup(group: FlowBatch): void {
+  writeGroup(group: RowGroup): void {
     const mark = { bytes: this.bytes, descriptionBytes: this.#descriptions.at, rows: this.rows };
     try {
       this.#begin();

@@ -11,41 +11,13 @@ import fc from 'fast-check';
 import { asyncBufferFromFile, parquetMetadataAsync, type ColumnMetaData, type FileMetaData } from 'hyparquet';
 import { cpuSeconds, formatAddress, formatMac, Random } from '#base';
 import { createFlowBatch, type FlowBatch } from '../flow-batch.ts';
-import { elementsPerRow, schema, type ColumnName } from '../schema.ts';
-import { fileSource, randomBatch, rowsOf, sampleInfo, withFolder } from './arbitrary-flows.test.ts';
+import { schema, type ColumnName } from '../schema.ts';
+import { fileSource, randomBatch, rowsOf, sampleInfo, shapedBatch, withFolder } from './arbitrary-flows.test.ts';
 import type { ParquetCompression } from './parquet-file.ts';
 import { openParquetSink } from './parquet-sink.ts';
 import { readFlows } from './read-flows.ts';
 
 const compressions: readonly ParquetCompression[] = ['none', 'zstd'];
-
-/** How the values of a column lie: what decides between its encodings. */
-const shapes = ['constant', 'few', 'runs', 'many'] as const;
-
-/** A batch in which every column has a shape of its own; values are those of `randomBatch`, or all different. */
-function shapedBatch(seed: number, rowCount: number): FlowBatch {
-  const batch = randomBatch(seed, rowCount);
-  const random = new Random(seed + 1);
-  for (const column of schema) {
-    const array = batch.columns[column.name];
-    const width = elementsPerRow(column.storage);
-    const shape = random.pick(shapes);
-    if (shape === 'many') {
-      const texts = column.storage === 'dictionary' ? batch.dictionaries[column.name] : undefined;
-      for (let row = 0; row < rowCount; row++) {
-        if (texts !== undefined) array[row] = texts.encode(`${column.name} ${row}`);
-        else array[row * width + width - 1] = row * 7;
-      }
-      continue;
-    }
-    const fromMax = shape === 'constant' ? 1 : 5;
-    for (let row = fromMax; row < rowCount; row++) {
-      const from = shape === 'runs' && random.chance(0.98) ? row - 1 : random.integer(0, fromMax - 1);
-      array.copyWithin(row * width, from * width, (from + 1) * width);
-    }
-  }
-  return batch;
-}
 
 async function writeBatch(
   path: string, batch: FlowBatch, compression: ParquetCompression, groupRows?: number,
@@ -234,22 +206,15 @@ test('values that crowd a hash table are written as they are, in the time that o
     await secondsOf(() => random.uint32());
     const usual = await secondsOf(() => random.uint32());
     assert.ok(chunkOf(await readMetadata(path), 'sourceAddress').dictionary_page_offset !== undefined);
-    // The inverse of the hash: words whose products with its constant have the same low bits.
+    // The inverse of the hash: words whose products with its factor have the same low 15 bits in the upper half.
     let inverse = 1;
-    for (let i = 0; i < 5; i++) inverse = Math.imul(inverse, 2 - Math.imul(0x9e3779b1, inverse));
-    const crowding = await secondsOf((row) => Math.imul(inverse, crowdingHash(row)) >>> 0);
+    for (let i = 0; i < 5; i++) inverse = Math.imul(inverse, 2 - Math.imul(0x85ebca87, inverse));
+    const carried = Number((0xffffn * 0x9e3779b185ebca87n >> 32n) & 0xffffffffn);
+    const crowding = await secondsOf((row) => Math.imul(inverse, (row << 15) - carried) >>> 0);
     assert.equal(chunkOf(await readMetadata(path), 'sourceAddress').dictionary_page_offset, undefined);
     assert.ok(crowding < usual * 5 + 0.2, `${crowding} s of CPU, ${usual} s usually`);
   });
 });
-
-/** A hash before its last step that comes to slot 0 of 2^15: its low 15 bits are those above them. */
-function crowdingHash(row: number): number {
-  // h ^ (h >>> 15) has zeros in the low 15 bits when bits 0..14 are bits 15..29; the other words add a constant.
-  const other = Math.imul(Math.imul(0, 0xc2b2ae35) ^ Math.imul(0, 0x27d4eb2f) ^ 0xffff, 0x85ebca6b);
-  const middle = row & 0x7fff;
-  return (((middle << 15) | middle) ^ other) | 0;
-}
 
 test('a counter that an exporter claims beyond 2^53 - 1 is stored as that', async () => {
   await withFolder(async (folder) => {

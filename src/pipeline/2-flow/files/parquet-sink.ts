@@ -7,11 +7,13 @@
  * DuckDB copies to Parquet or CSV reads back here bit for bit.
  */
 import { InvariantError, limits } from '#base';
-import { createFlowBatch, copyRows, type FlowBatch, type FlowSetInfo } from '../flow-batch.ts';
+import type { FlowBatch, FlowSetInfo } from '../flow-batch.ts';
 import type { FlowSink } from './flow-sink.ts';
 import { chooseFileNames, diskFailed, dropFile, keepFile, unwritable, type FileNames } from './output-target.ts';
 import { ColumnEncoder } from './parquet-column.ts';
 import { ParquetFile, type ParquetCompression } from './parquet-file.ts';
+import { ParquetMemory } from './parquet-memory.ts';
+import { RowGroup } from './row-group.ts';
 
 export type ParquetSinkOptions = {
   /** Rows of one row group: so many are held in memory. */
@@ -22,11 +24,12 @@ export type ParquetSinkOptions = {
 /** Opens a Parquet file for flow records. @throws OperatorError  `output-unwritable` */
 export async function openParquetSink(path: string, options: ParquetSinkOptions = {}): Promise<FlowSink> {
   const groupRows = options.groupRows ?? limits.parquetGroupRows;
-  const encoder = new ColumnEncoder(groupRows);
+  const memory = new ParquetMemory(groupRows);
   const names = await chooseFileNames(path);
   try {
+    const encoder = new ColumnEncoder(memory);
     const file = new ParquetFile(names.temporary ?? names.target, encoder, options.compression ?? 'zstd');
-    return new ParquetSink(path, names, file, groupRows);
+    return new ParquetSink(path, names, file, new RowGroup(memory));
   } catch (thrown) {
     throw unwritable(path, thrown);
   }
@@ -37,15 +40,14 @@ class ParquetSink implements FlowSink {
   readonly #path: string;
   readonly #names: FileNames;
   readonly #file: ParquetFile;
-  readonly #groupRows: number;
-  /** Rows of the group being collected; made when the first batch brings its dictionaries. */
-  #group: FlowBatch | undefined;
+  /** Rows of the group being collected. */
+  readonly #group: RowGroup;
 
-  constructor(path: string, names: FileNames, file: ParquetFile, groupRows: number) {
+  constructor(path: string, names: FileNames, file: ParquetFile, group: RowGroup) {
     this.#path = path;
     this.#names = names;
     this.#file = file;
-    this.#groupRows = groupRows;
+    this.#group = group;
   }
 
   get bytesWritten(): number {
@@ -53,15 +55,11 @@ class ParquetSink implements FlowSink {
   }
 
   write(batch: FlowBatch): void {
-    if (this.#group !== undefined && this.#group.dictionaries !== batch.dictionaries) {
-      this.#flush();
-      this.#group = undefined;
-    }
-    this.#group ??= createFlowBatch(this.#groupRows, batch.dictionaries);
     const group = this.#group;
+    if (!group.takes(batch)) this.#flush();
     for (let row = 0; row < batch.rowCount;) {
       const end = Math.min(batch.rowCount, row + group.capacity - group.rowCount);
-      copyRows(batch, row, end, group);
+      group.append(batch, row, end);
       row = end;
       if (group.rowCount === group.capacity) this.#flush();
     }
@@ -69,9 +67,9 @@ class ParquetSink implements FlowSink {
 
   #flush(): void {
     const group = this.#group;
-    if (group === undefined || group.rowCount === 0) return;
+    if (group.rowCount === 0) return;
     this.#guard(() => { this.#file.writeGroup(group); });
-    group.rowCount = 0;
+    group.clear();
   }
 
   #guard(write: () => void): void {

@@ -5,6 +5,7 @@
  * are.
  */
 import { mappedWord } from '#base';
+import type { ParquetMemory } from './parquet-memory.ts';
 import { putAddress, putMac } from './text-bytes.ts';
 import { putVarint, type GrowingBytes } from './parquet-thrift.ts';
 
@@ -16,7 +17,9 @@ const macBytes = 17;
 const two32 = 2 ** 32;
 
 /** INT32: chosen rows of a column of small integers. @param out  at a multiple of 4 */
-export function putInt32s(values: Int32Array | Uint32Array, rows: Int32Array, count: number, out: GrowingBytes): void {
+export function putInt32s(
+  values: Uint8Array | Uint16Array | Uint32Array, rows: Int32Array, count: number, out: GrowingBytes,
+): void {
   out.reserve(count * 4);
   const words = new Int32Array(out.bytes.buffer, out.at, count);
   for (let i = 0; i < count; i++) words[i] = values[rows[i]!]!;
@@ -126,13 +129,19 @@ export function putText(text: string, out: GrowingBytes): void {
   out.at += lengthBytes + written;
 }
 
-/** Bits that codes 0..count-1 take. One at least: some readers do not take none. */
+/** Codes of more bits than this are filled up to one or two bytes: that takes a tenth of the time. */
+const exactBitsMax = 4;
+const wholeBitsMax = 16;
+
+/** Bits that codes 0..count-1 take here. One at least: some readers do not take none. */
 export function codeBits(count: number): number {
-  return Math.max(1, 32 - Math.clz32(count - 1));
+  const bits = Math.max(1, 32 - Math.clz32(count - 1));
+  return bits <= exactBitsMax || bits > wholeBitsMax ? bits : bits <= 8 ? 8 : 16;
 }
 
 /** Codes of a data page: their width, then either runs or one stretch of packed bits, whichever is shorter. */
-export function putCodes(codes: Int32Array, count: number, distinct: number, out: GrowingBytes): void {
+export function putCodes(memory: ParquetMemory, count: number, distinct: number, out: GrowingBytes): void {
+  const { codes, runs, kernel } = memory;
   const bits = codeBits(distinct);
   const valueBytes = (bits + 7) >> 3;
   const groups = (count + 7) >> 3;
@@ -141,16 +150,15 @@ export function putCodes(codes: Int32Array, count: number, distinct: number, out
   const runsMax = Math.floor((groups * bits - longRunBytes) / (1 + valueBytes));
   out.reserve(1 + groups * bits + 8);
   out.bytes[out.at++] = bits;
-  if (countRuns(codes, count, runsMax) <= runsMax) return putRuns(codes, count, valueBytes, out);
+  if (runs <= runsMax) return putRuns(codes, count, valueBytes, out);
   out.at = putVarint(out.bytes, out.at, groups * 2 + 1);
-  out.at = packBits(codes, count, bits, out.bytes, out.at);
-}
-
-/** How often the code changes, plus one; counted no further than just above `runsMax`. */
-function countRuns(codes: Int32Array, count: number, runsMax: number): number {
-  let runs = 1;
-  for (let i = 1; i < count && runs <= runsMax; i++) runs += codes[i] === codes[i - 1] ? 0 : 1;
-  return runs;
+  if (kernel === undefined) {
+    out.at = packBits(codes, count, bits, out.bytes, out.at);
+    return;
+  }
+  // What fills the last group up is zero.
+  codes.fill(0, count, groups * 8);
+  out.append(new Uint8Array(codes.buffer, codes.byteOffset, kernel.packCodes(groups * 8, bits)));
 }
 
 /** One code for all rows. */

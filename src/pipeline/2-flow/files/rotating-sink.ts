@@ -5,10 +5,12 @@
  * rows handed over = rows in files + rows that wait + rows not stored.
  */
 import { assertInvariant, describeError, InvariantError, limits } from '#base';
-import { copyRows, createFlowBatch, type FlowBatch, type FlowSetInfo } from '../flow-batch.ts';
+import type { FlowBatch, FlowSetInfo } from '../flow-batch.ts';
 import { diskFolder, FileCatalog, partialSuffix, type FolderFiles } from './file-catalog.ts';
 import { ColumnEncoder } from './parquet-column.ts';
 import { diskFiles, ParquetFile, type ParquetCompression, type WritableFiles } from './parquet-file.ts';
+import { ParquetMemory } from './parquet-memory.ts';
+import { RowGroup } from './row-group.ts';
 
 export type RotatingSinkOptions = {
   readonly folder: string;
@@ -83,10 +85,9 @@ export class RotatingSink {
   readonly #files: WritableFiles;
   readonly #catalog: FileCatalog;
   readonly #encoder: ColumnEncoder;
-  readonly #groupRows: number;
   readonly #rowsMax: number;
   readonly #retryMs: number;
-  #group: FlowBatch | undefined;
+  readonly #group: RowGroup;
   /** Start of the period of what is being collected; undefined while there is nothing. */
   #periodMs: number | undefined;
   #current: CurrentFile | undefined;
@@ -116,10 +117,11 @@ export class RotatingSink {
     this.#files = files;
     const isDeleting = options.keepMs !== undefined || options.keepBytesMax !== undefined;
     this.#catalog = new FileCatalog(options.folder, options.prefix, isDeleting, files);
-    this.#groupRows = options.groupRows ?? limits.parquetGroupRows;
     this.#rowsMax = rowsMax ?? Infinity;
     this.#retryMs = options.retryMs ?? usualRetryMs;
-    this.#encoder = new ColumnEncoder(this.#groupRows);
+    const memory = new ParquetMemory(options.groupRows ?? limits.parquetGroupRows);
+    this.#encoder = new ColumnEncoder(memory);
+    this.#group = new RowGroup(memory);
   }
 
   /** Looks at the folder, and makes it when there is none. Without this call the first row does it. */
@@ -148,12 +150,8 @@ export class RotatingSink {
    */
   write(batch: FlowBatch, nowMs: number): number {
     this.tick(nowMs);
-    if (this.#group !== undefined && this.#group.dictionaries !== batch.dictionaries) {
-      if (!this.#flush()) return this.#lose(batch, 0, batch.rowCount);
-      this.#group = undefined;
-    }
-    this.#group ??= createFlowBatch(this.#groupRows, batch.dictionaries);
     const group = this.#group;
+    if (!group.takes(batch) && !this.#flush()) return this.#lose(batch, 0, batch.rowCount);
     for (let row = 0; row < batch.rowCount;) {
       const room = this.#room(group);
       if (room === 0) {
@@ -161,7 +159,7 @@ export class RotatingSink {
         continue;
       }
       const end = Math.min(batch.rowCount, row + room);
-      copyRows(batch, row, end, group);
+      group.append(batch, row, end);
       this.#periodMs ??= this.#periodOf(nowMs);
       row = end;
     }
@@ -174,7 +172,7 @@ export class RotatingSink {
     this.#nowMs = nowMs;
     if (!this.#isPausing(this.#retryAtMs)) {
       this.#finishUnfinished();
-      if (this.#group !== undefined && this.#room(this.#group) === 0) this.#flush();
+      if (this.#room(this.#group) === 0) this.#flush();
     }
     const periodMs = this.#periodMs;
     const { everyMs } = this.#options;
@@ -200,9 +198,9 @@ export class RotatingSink {
     this.#finishCurrent();
     if (this.#unfinished !== undefined) this.#salvage(this.#unfinished);
     const group = this.#group;
-    if (group !== undefined && group.rowCount > 0) {
-      this.#lose(group, 0, group.rowCount);
-      group.rowCount = 0;
+    if (group.rowCount > 0) {
+      this.#lose(group.whole(), 0, group.rowCount);
+      group.clear();
     }
     this.#periodMs = undefined;
     return this.counts();
@@ -211,7 +209,7 @@ export class RotatingSink {
   counts(): RotatingSinkCounts {
     const open = (this.#current?.file.bytes ?? 0) + (this.#unfinished?.file.bytes ?? 0);
     return {
-      ...this.#counts, bytes: this.#counts.bytes + open, waitingRows: this.#group?.rowCount ?? 0,
+      ...this.#counts, bytes: this.#counts.bytes + open, waitingRows: this.#group.rowCount,
       isFailing: this.#isFailing, lastError: this.#lastError,
     };
   }
@@ -226,7 +224,7 @@ export class RotatingSink {
   }
 
   /** Rows that may join the group. */
-  #room(group: FlowBatch): number {
+  #room(group: RowGroup): number {
     const inFile = this.#rowsMax - (this.#current?.file.rows ?? 0) - group.rowCount;
     return Math.max(0, Math.min(group.capacity - group.rowCount, inFile));
   }
@@ -250,7 +248,7 @@ export class RotatingSink {
   /** Writes the group that waits. @returns false when it still waits */
   #flush(): boolean {
     const group = this.#group;
-    if (group === undefined || group.rowCount === 0) return true;
+    if (group.rowCount === 0) return true;
     if (this.#isPausing(this.#retryAtMs)) return false;
     const current = this.#current ?? this.#begin();
     if (current === undefined) return false;
@@ -265,7 +263,7 @@ export class RotatingSink {
     this.#isFailing = false;
     const rows = group.rowCount;
     this.#counts.rows += rows;
-    group.rowCount = 0;
+    group.clear();
     this.#options.onWritten?.(rows);
     const { file } = current;
     const isFull = file.rows >= this.#rowsMax || file.bytes + file.lastGroupBytes > this.#options.bytesMax;
