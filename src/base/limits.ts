@@ -90,6 +90,8 @@ export const limits = {
   scoreBatchesPerWorker: 3,
   /** Exporter, version and observation domain together: those that a decoder keeps apart. */
   exportDomainsMax: 4_096,
+  /** Those of one address: a sender that makes up domains does not take the places of all. */
+  exportDomainsOfAddressMax: 256,
   /** Templates of one domain. */
   templatesPerDomainMax: 1_024,
   /** Templates of a decoder. */

@@ -7,6 +7,7 @@ import type { ExportDatagram } from '../../src/pipeline/2-flow/decode/export-typ
 
 export type AccountLimits = {
   readonly exportDomainsMax: number;
+  readonly exportDomainsOfAddressMax: number;
   readonly templatesPerDomainMax: number;
   readonly templatesTotalMax: number;
   readonly templateFieldsMax: number;
@@ -82,7 +83,7 @@ export class ExportAccount {
     if (bytes.length >= 2 && headerBytes === undefined) return this.#reject('unknown-version', bytes.length);
     if (headerBytes === undefined || bytes.length < headerBytes) return this.#reject('cut-header', bytes.length);
     const id = version === 5 ? bytes.subarray(20, 22) : bytes.subarray(headerBytes - 4, headerBytes);
-    const domain = this.#findDomain(`${exporter.join('.')} ${version} ${id.join('.')}`, version);
+    const domain = this.#findDomain(exporter.join('.'), `${version} ${id.join('.')}`, version);
     if (domain === undefined) return this.#reject('exporter-limit', bytes.length);
     domain.datagrams++;
     const message = { domain, bytes, receivedMs };
@@ -91,9 +92,12 @@ export class ExportAccount {
     this.#takeSets(message, headerBytes);
   }
 
-  #findDomain(key: string, version: number): Domain | undefined {
+  #findDomain(address: string, id: string, version: number): Domain | undefined {
+    const key = `${address} ${id}`;
     const known = this.#domains.get(key);
     if (known !== undefined || this.#domains.size === this.#limits.exportDomainsMax) return known;
+    const others = [...this.#domains.keys()].filter((other) => other.startsWith(`${address} `));
+    if (others.length === this.#limits.exportDomainsOfAddressMax) return undefined;
     const domain = { version, templates: new Map<number, Layout>(), datagrams: 0, records: 0 };
     this.#domains.set(key, domain);
     return domain;

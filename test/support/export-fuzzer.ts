@@ -25,8 +25,8 @@ type Setting = {
 };
 
 const tiny: Partial<ExportDecoderOptions> = {
-  batchRows: 5, exportDomainsMax: 14, templatesPerDomainMax: 24, templatesTotalMax: 60, templateFieldsMax: 40,
-  templateFieldsTotalMax: 400,
+  batchRows: 5, exportDomainsMax: 14, exportDomainsOfAddressMax: 9, templatesPerDomainMax: 24, templatesTotalMax: 60,
+  templateFieldsMax: 40, templateFieldsTotalMax: 400,
   waitingBytesMax: 12_000, waitingMs: 300, optionEntriesMax: 4, duplicateMemoryBytes: 4096,
 };
 

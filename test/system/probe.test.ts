@@ -15,7 +15,9 @@ import { readThreadRights, type ProbeStatus } from '#probe';
 import { environment, launcher, readRows, runNatlens } from '../support/natlens-process.ts';
 import { blastFrom } from '../support/packet-blaster.ts';
 import { run, whyNoNamespaces } from './real-nat.ts';
+import { RunningCollector } from './running-collector.ts';
 import { missing } from './shared-data.ts';
+import { assertSoundUnit } from './sound-unit.ts';
 
 const skip = missing({ programs: ['ip', 'tcpreplay'] }) || whyNoNamespaces();
 const skipNames = skip || missing({ programs: ['tcpdump', 'ndpiReader'] });
@@ -266,4 +268,42 @@ test('what the kernel has no room for is told to the packet', { skip }, async ()
   assert.equal(status.kernel?.packets, sent.packets);
   assert.ok((status.kernel?.dropped ?? 0) > 1_000, `${status.kernel?.dropped} dropped`);
   assert.ok(status.health.some(({ code }) => code === 'kernel-drops'));
+});
+
+test('by TCP, while its collector is restarted: every flow arrives, once', { skip, timeout: 120_000 }, async (t) => {
+  run([...inside, 'ip', 'link', 'set', 'lo', 'up']);
+  const [program = '', ...words] = inside;
+  const collector = new RunningCollector(folder, '[input]\nlisten = ["tcp://127.0.0.1:4739"]\n', (argv, env) =>
+    spawn(program, [...words, ...argv], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  t.after(() => collector.kill());
+  await collector.start();
+  const probe = await new LiveProbe(['--to', '127.0.0.1:4739', '--tcp', '--idle', '1', '--active', '2']).open();
+  t.after(() => void probe.child.kill('SIGKILL'));
+  await replay(6_000);
+  await collector.untilIdle();
+  assert.equal(await collector.end('SIGTERM'), 0);
+  // Flows end while nobody takes them.
+  await replay(6_000);
+  await collector.start();
+  await collector.untilIdle();
+  await replay(6_000);
+  const { status } = await probe.end();
+  await collector.untilIdle();
+  assert.equal(await collector.end('SIGTERM'), 0);
+  assert.ok(status.flows > 300, `${status.flows} flows`);
+  assert.ok((status.export?.connections ?? 0) >= 2);
+  assert.deepEqual([status.export?.flows, status.export?.sentRecords, status.export?.lostRecords],
+    [status.flows, status.flows, 0]);
+  const stored = [...collector.storedRows().values()].reduce((sum, rows) => sum + rows, 0);
+  assert.equal(stored, status.flows);
+});
+
+test('the unit that is shipped is sound', { skip: missing({ programs: ['systemd-analyze'] }) }, (t) => {
+  const own = mkdtempSync(join(tmpdir(), 'natlens-unit-'));
+  try {
+    // Packets of the host's interfaces, and the right to them, are worth half a point.
+    assertSoundUnit(t, 'natlens-probe.service', { program: '/usr/bin/natlens', folder: own, exposureMax: 2 });
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
 });

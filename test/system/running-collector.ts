@@ -69,6 +69,11 @@ export class RunningCollector {
     return ended(child);
   }
 
+  /** Nothing of it stays when a test fails. */
+  kill(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
   status(): CollectorStatus {
     return JSON.parse(this.tell('--json')) as CollectorStatus;
   }

@@ -185,7 +185,8 @@ function describeRest({ input, exports, state }: Told): string[] {
   const sentences: string[] = [];
   const full = exports.rejected['exporter-limit'];
   if (full > 0) sentences.push(`${formatCount(full)} messages came of exporters beyond the ${
-    formatCount(limits.exportDomainsMax)} that are kept apart, and were refused: are there forged senders? ` +
+    formatCount(limits.exportDomainsMax)} that are kept apart, ${limits.exportDomainsOfAddressMax} of one address, ` +
+    'and were refused: are there forged senders? ' +
     'input.exporters says who may send.');
   if (input.senders.foreign > 0) sentences.push(`${formatCount(input.senders.foreign)} datagrams came from addresses ` +
     'that are not among input.exporters.');

@@ -330,6 +330,11 @@ test('limits: domains, templates of a domain, fields of a template and of all', 
   const domains = decodeAll([0, 1, 2].map((domain) => datagram(message10({ domain }, define(300, 1)))),
     { exportDomainsMax: 2 });
   assert.deepEqual([rejectedOf(domains.counts), domains.counts.exporters.length], [{ 'exporter-limit': 1 }, 2]);
+  // Two of one address, and then one of another's.
+  const ofAddress = decodeAll([[1, 0], [1, 1], [1, 2], [2, 0], [1, 1]].map(([last = 0, domain = 0]) =>
+    datagram(message10({ domain }, define(300, 1)), { exporter: [0, 0, 0xffff, last] })),
+  { exportDomainsOfAddressMax: 2 });
+  assert.deepEqual([rejectedOf(ofAddress.counts), ofAddress.counts.exporters.length], [{ 'exporter-limit': 1 }, 3]);
   const templates = decodeAll([datagram(message10({}, define(300, 1), define(301, 1), define(302, 1), define(300, 2)))],
     { templatesPerDomainMax: 2 });
   assert.deepEqual([rejectedOf(templates.counts), templates.counts.templates], [{ 'template-limit': 1 }, 3]);

@@ -152,6 +152,8 @@ export type ExportDecoderOptions = {
   readonly batchRows: number;
   /** Exporter, version and domain together. */
   readonly exportDomainsMax: number;
+  /** Those of them with one address. */
+  readonly exportDomainsOfAddressMax: number;
   readonly templatesPerDomainMax: number;
   readonly templatesTotalMax: number;
   readonly templateFieldsMax: number;
@@ -172,6 +174,7 @@ export const exportDecoderDefaults: ExportDecoderOptions = {
   renormalise: false,
   batchRows: limits.flowBatchRows,
   exportDomainsMax: limits.exportDomainsMax,
+  exportDomainsOfAddressMax: limits.exportDomainsOfAddressMax,
   templatesPerDomainMax: limits.templatesPerDomainMax,
   templatesTotalMax: limits.templatesTotalMax,
   templateFieldsMax: limits.templateFieldsMax,

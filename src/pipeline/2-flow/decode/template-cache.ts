@@ -1,5 +1,6 @@
 /**
- * All domains of a decoder and their templates, within limits: domains, templates of a domain, fields of all templates.
+ * All domains of a decoder and their templates, within limits: domains, also those of one address, templates of a
+ * domain, fields of all templates.
  * At a limit the newcomer is refused and counted; what is known stays, so a flood cannot push out a working exporter.
  */
 import type { AddressWords } from '#base';
@@ -9,11 +10,14 @@ import type { MessageHeader } from './message-header.ts';
 import { isSameTemplate, type Template } from './template.ts';
 
 export type TemplateCacheLimits = Pick<ExportDecoderOptions,
-  'exportDomainsMax' | 'templatesPerDomainMax' | 'templatesTotalMax' | 'templateFieldsTotalMax'>;
+  'exportDomainsMax' | 'exportDomainsOfAddressMax' | 'templatesPerDomainMax' | 'templatesTotalMax' |
+  'templateFieldsTotalMax'>;
 
 export class TemplateCache {
   readonly #limits: TemplateCacheLimits;
   readonly #domains = new Map<string, ExportDomain>();
+  /** Domains of each address. */
+  readonly #ofAddress = new Map<string, number>();
   /** Datagrams come in runs of one exporter: the last one is looked at first. */
   #last: ExportDomain | undefined;
   #fieldCount = 0;
@@ -36,7 +40,11 @@ export class TemplateCache {
     const key = keyOf(exporter, version, domain);
     let found = this.#domains.get(key);
     if (found === undefined) {
-      if (this.#domains.size >= this.#limits.exportDomainsMax) return undefined;
+      const address = exporter.join('.');
+      const ofAddress = this.#ofAddress.get(address) ?? 0;
+      if (this.#domains.size >= this.#limits.exportDomainsMax ||
+        ofAddress >= this.#limits.exportDomainsOfAddressMax) return undefined;
+      this.#ofAddress.set(address, ofAddress + 1);
       found = new ExportDomain(exporter, version, domain);
       this.#domains.set(key, found);
     }
