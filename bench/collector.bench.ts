@@ -68,7 +68,7 @@ async function run(folder: string, say: (line: string) => void): Promise<BenchRe
         `${inMillions(rate)} records/s, the kernel's part included.`);
     }
   }
-  notes.push(`Trials of ${trialSeconds} s after ${warmSeconds} s at a lower rate, a receive buffer of 4 MiB for each; ` +
+  notes.push(`Trials of ${trialSeconds} s after ${warmSeconds} s at a lower rate, a receive buffer of 4 MiB each; ` +
     'ours writes Parquet with every column, nfcapd its own format without compression, node-netflowv9 only counts.');
   return { rows, notes };
 }

@@ -46,7 +46,8 @@ export type DomainTruth = {
 const noLimit = Number.MAX_SAFE_INTEGER;
 const createAccount = (): ExportAccount => new ExportAccount({
   exportDomainsMax: noLimit, exportDomainsOfAddressMax: noLimit, templatesPerDomainMax: noLimit,
-  templatesTotalMax: noLimit, templateFieldsMax: noLimit, templateFieldsTotalMax: noLimit, waitingBytesMax: noLimit, waitingMs: noLimit,
+  templatesTotalMax: noLimit, templateFieldsMax: noLimit, templateFieldsTotalMax: noLimit,
+  waitingBytesMax: noLimit, waitingMs: noLimit,
 });
 
 /** UDP datagrams to a port in a pcap file of Ethernet as tcpdump writes it. @throws Error  any frame is not whole */
