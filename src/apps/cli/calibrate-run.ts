@@ -74,7 +74,7 @@ Promise<CalibrateSummary> {
   const { out = '.', dataset, inventory, simulate, sketch: sketches, quiet } = options;
   const loaded = await loadAll(files, out);
   const field = await readSketches(sketches, options);
-  await makeFolder(out);
+  makeFolder(out);
   const folder = inventory === undefined ? dataset : join(out, 'dataset');
   if (inventory !== undefined) await runLabBuild({ ...options, inventory, out: join(out, 'dataset') });
   const forgetCleanUp = cleanUpOnSignal(dropTemporaryFiles);

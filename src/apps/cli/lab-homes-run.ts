@@ -22,7 +22,7 @@ export async function runLabHomes(dataset: string | undefined, options: LabHomes
     await runLabBuild({ ...options, inventory: options.inventory, out: folder });
   }
   // Before minutes of work, not after them.
-  await makeFolder(options.out);
+  makeFolder(options.out);
   const forgetCleanUp = cleanUpOnSignal(dropTemporaryFiles);
   const progress = new Progress(options.quiet === true);
   try {

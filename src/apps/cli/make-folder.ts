@@ -1,11 +1,11 @@
 /** Makes the folder that a verb writes to, and says in one sentence when it cannot. */
-import { mkdir } from 'node:fs/promises';
 import { describeError, OperatorError } from '#base';
+import { makeFolders } from '#service';
 
 /** @throws OperatorError  it cannot be made */
-export async function makeFolder(path: string): Promise<void> {
+export function makeFolder(path: string): void {
   try {
-    await mkdir(path, { recursive: true });
+    makeFolders(path);
   } catch (thrown) {
     throw new OperatorError('output-unwritable', `Cannot make the folder ${path}: ${describeError(thrown)}.`, thrown);
   }

@@ -2,11 +2,12 @@
  * The files of a collector: a `RotatingSink` that tells the ledger what becomes of rows. A folder that cannot be used
  * at the start is told at once; one that fails later costs rows, counted, until it works again.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, EnvironmentError, type Clock } from '#base';
 import type { FlowBatch, FlowSetInfo, L7Source } from '#flow';
 import { RotatingSink } from '#flow/files';
+import { makeFolders } from '#service';
 import type { RowSink } from './collector-core.ts';
 import type { OutputConfig } from './config/collector-config.ts';
 import type { FlowLedger } from './flow-ledger.ts';
@@ -38,7 +39,7 @@ export class FlowOutput implements RowSink {
   static open(config: OutputConfig, parts: OutputParts): FlowOutput {
     const { folder } = config;
     try {
-      if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolders(folder, 0o700);
     } catch (thrown) {
       throw new EnvironmentError('disk',
         `The output folder ${folder} cannot be made: ${describeError(thrown)}.`, thrown);

@@ -5,10 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import {
-  closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync,
+  closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, EnvironmentError, limits } from '#base';
+import { makeFolders } from '#service';
 import type { FlowAccount } from './flow-ledger.ts';
 
 export const stateFileName = 'collector.state';
@@ -102,7 +103,7 @@ export class StateFile {
     this.path = join(folder, stateFileName);
     this.#bytesMax = bytesMax;
     try {
-      if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolders(folder, 0o700);
     } catch (thrown) {
       throw new EnvironmentError('disk', `The state folder ${folder} cannot be made: ${describeError(thrown)}. Make ` +
         'it, and give it to the user that the collector runs as.', thrown);

@@ -2,7 +2,6 @@
  * A detector that runs: sockets, timers and threads of work around the engine. Starts in an order that leaves nothing
  * half done, and stops in one that keeps what was found.
  */
-import { mkdirSync } from 'node:fs';
 import {
   assertInvariant, configText, cpuSeconds, describeError, EnvironmentError, Logger, logText, readVersion, systemClock,
   type Clock, type LogStream,
@@ -15,7 +14,7 @@ import type { UncalibratedCode } from '#verdict';
 import { ActionDesk } from './action-desk.ts';
 import { ClassifierFolder, folderOptionsOf, type FolderState, type RefusedFile } from './classifier-folder.ts';
 import type { DetectorConfig } from './config/detector-config.ts';
-import { ControlServer, HealthServer, type ControlRoute } from '#service';
+import { ControlServer, HealthServer, makeFolders, type ControlRoute } from '#service';
 import { describeOutcome } from './describe-outcome.ts';
 import { DetectorEngine, type EngineEvent } from './engine.ts';
 import { WatchedExecutors } from './executors.ts';
@@ -424,7 +423,7 @@ export class DetectorService {
 
 function makeStateFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder, 0o700);
   } catch (thrown) {
     throw new EnvironmentError('disk', `The state folder ${folder} cannot be made: ${describeError(thrown)}. Make ` +
       'it, and give it to the user that the detector runs as.', thrown);

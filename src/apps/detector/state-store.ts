@@ -4,10 +4,11 @@
  * together or not at all.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describeError, EnvironmentError, OperatorError } from '#base';
+import { makeFolders } from '#service';
 import { parseVerdict, type Verdict } from '#verdict';
 import { sketchLength, type SketchCounts } from './field-sketch.ts';
 import { Pseudonyms } from './pseudonyms.ts';
@@ -55,7 +56,7 @@ export class StateStore {
     if (folder === undefined) return new StateStore(new DatabaseSync(':memory:'), options);
     const path = join(folder, stateFileName);
     try {
-      if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolders(folder, 0o700);
       // What does not fit into memory while the file is written: else it would go to /var/tmp
       // (sqlite.org/tempfiles.html).
       process.env.SQLITE_TMPDIR = folder;

@@ -11,6 +11,7 @@ export * from './control/ask-running.ts';
 export * from './control/control-protocol.ts';
 export * from './control/control-server.ts';
 export * from './health-server.ts';
+export * from './make-folders.ts';
 export * from './recent-rises.ts';
 export * from './run-until-signal.ts';
 export * from './terminal-text.ts';
