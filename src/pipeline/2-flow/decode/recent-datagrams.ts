@@ -9,16 +9,17 @@ import type { ExportDomain } from './export-domain.ts';
 const entryWords = 4;
 /** Bytes of memory for each datagram. */
 export const bytesPerRecent = entryWords * 4;
-/** Datagrams that share a bucket, which is a line of the processor's cache: all take the next place of theirs. */
+/** Datagrams that share a bucket, which is a line of the processor's cache. */
 const bucketEntries = 4;
 const bucketWords = entryWords * bucketEntries;
+/** Lengths have 16 bits; above that of a bucket's first entry stands which of its entries is the oldest. */
+const lengthMask = 0xffff;
+const oldestShift = 16;
 
 export class RecentDatagrams {
   readonly #words: Uint32Array;
   /** Of buckets, minus 1: a power of two; -1 without any. */
   readonly #mask: number;
-  /** Place in its bucket that the next datagram takes, whichever bucket that is. */
-  #place = 0;
 
   /** @param memoryBytes  less than a bucket remembers nothing */
   constructor(memoryBytes: number) {
@@ -33,17 +34,19 @@ export class RecentDatagrams {
     return this.#mask >= 0;
   }
 
-  /** Remembers a datagram, in the place of an older one of its bucket. @param lengthBytes  above 0 */
+  /** Remembers a datagram, in the place of the oldest of its bucket. @param lengthBytes  1..65,535 */
   add(domain: ExportDomain, sequence: number, lengthBytes: number, hash: DatagramHash): void {
     if (!this.isUsed) return;
     const words = this.#words;
     const own = mixAddress(domain);
-    const at = this.#bucketOf(own, sequence) + this.#place;
-    this.#place = (this.#place + entryWords) % bucketWords;
+    const bucket = this.#bucketOf(own, sequence);
+    const oldest = words[bucket + 1]! >>> oldestShift;
+    const at = bucket + oldest * entryWords;
     words[at] = sequence;
     words[at + 1] = lengthBytes;
     words[at + 2] = hash.low ^ own;
     words[at + 3] = hash.high;
+    words[bucket + 1] = words[bucket + 1]! & lengthMask | (oldest + 1) % bucketEntries << oldestShift;
   }
 
   /** True when this very datagram of the exporter is remembered. */
@@ -55,7 +58,7 @@ export class RecentDatagrams {
     const first = this.#bucketOf(own, sequence);
     for (let at = first; at < first + bucketWords; at += entryWords) {
       if (words[at + 2] === low && words[at + 3] === hash.high && words[at] === sequence &&
-        words[at + 1] === lengthBytes) return true;
+        (words[at + 1]! & lengthMask) === lengthBytes) return true;
     }
     return false;
   }
