@@ -29,6 +29,8 @@ export type DomainTruth = {
   readonly lostWhileStopped: number;
   /** Datagrams that came again. */
   readonly copies: number;
+  /** Those of them without a record: directly behind the first, nothing tells them from a message sent twice. */
+  readonly emptyCopies: number;
   /** Datagrams that came after a later one. */
   readonly late: number;
   /** Datagrams that came first, and that were sent. */
@@ -170,9 +172,12 @@ function accountDomain({ exporter, header, messages, run }: SentDomain, arrivals
   }
   const account = createAccount();
   const seen = new Set<number>();
-  let [late, latest] = [0, -1];
+  let [late, latest, emptyCopies] = [0, -1, 0];
   for (const { index, timeMs } of arrivals) {
-    if (seen.has(index)) continue;
+    if (seen.has(index)) {
+      emptyCopies += messages[index]?.units === 0 ? 1 : 0;
+      continue;
+    }
     seen.add(index);
     if (index < latest) late++;
     latest = Math.max(latest, index);
@@ -181,7 +186,7 @@ function accountDomain({ exporter, header, messages, run }: SentDomain, arrivals
   const totals = account.totals() as { flows: number; waiting: { sets: number }; rejected: Record<string, number> };
   return {
     exporter, version: header.version, domain: header.domain, ...sums,
-    copies: arrivals.length - seen.size, late, datagramsCame: seen.size, datagramsSent: messages.length,
+    copies: arrivals.length - seen.size, emptyCopies, late, datagramsCame: seen.size, datagramsSent: messages.length,
     runs: run + 1, ports: new Set(messages.map(({ sourcePort }) => sourcePort)).size,
     flows: totals.flows, waitingSets: totals.waiting.sets, rejected: totals.rejected,
   };

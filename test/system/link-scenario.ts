@@ -105,9 +105,9 @@ export class LinkScenario {
   }
 
   /** Exporters that take some seconds, while something is done to the collector. */
-  async runDuring(deed: CollectorDeed, act: () => Promise<void>): Promise<void> {
+  async runDuring(deed: CollectorDeed, act: () => Promise<void>, ready?: () => Promise<void>): Promise<void> {
     const running = this.#runSlowly(deed);
-    await pause(1_500);
+    await (ready?.() ?? pause(1_500));
     await act();
     await running;
     await this.#settle();

@@ -86,6 +86,18 @@ export class RunningCollector {
     return stdout;
   }
 
+  /** Waits until so many domains are in the state that it has saved. */
+  async untilSaved(domainCount: number): Promise<void> {
+    const endMs = systemClock.nowMs() + 8_000;
+    for (let knownMs = Infinity; ;) {
+      const { nowMs, domains, state } = this.status();
+      if (domains.length >= domainCount) knownMs = Math.min(knownMs, nowMs);
+      if (nowMs - (state.ageMs ?? Infinity) > knownMs) return;
+      assert.ok(systemClock.nowMs() < endMs, `${domains.length} of ${domainCount} domains`);
+      await pause(50);
+    }
+  }
+
   /** Waits until nothing more comes of what it has received. */
   async untilIdle(): Promise<CollectorStatus> {
     const endMs = systemClock.nowMs() + 20_000;

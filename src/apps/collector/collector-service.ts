@@ -227,7 +227,8 @@ export class CollectorService {
   #tick(): void {
     const nowMs = this.#clock.nowMs();
     this.#core.tick(nowMs);
-    if (this.#clock.monotonicMs() >= this.#nextSaveMs || this.#core.isStateDue) this.#save(false);
+    // Half a tick early, rather than half of one late and then a whole one.
+    if (this.#clock.monotonicMs() >= this.#nextSaveMs - tickMs / 2 || this.#core.isStateDue) this.#save(false);
     const failing = this.#output?.isFailing === true;
     if (failing !== this.#wasFailing) {
       if (failing) this.log.error('output-failing', { detail: configText(this.#output?.lastError ?? '') });
