@@ -131,7 +131,7 @@ test('the real child killed again and again: flows keep coming, unnamed ones are
   const named = await nameFrames(context, frames, 50, async (namer, batchIndex) => {
     if (batchIndex % 4 === 3) namer.killChild();
     // Flow time runs a thousand times faster than the child starts: it gets the time that it would have.
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    await new Promise((resolve) => setTimeout(resolve, 120));
   });
   if (named === undefined) return;
   assert.equal(named.flowCount, 500);
