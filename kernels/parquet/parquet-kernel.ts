@@ -63,14 +63,9 @@ function grow(slots: usize, mask: u32, values: usize, distinct: u32, shift: u32)
   return distinct < distinctMax && (row >= sampleRows || distinct < sampleDistinctMax);
 }
 
-/**
- * Numbers values of one word.
- *
- * @param firstSlots  of the table, which doubles when it is half full: a power of two. A column of few values stays in
- *                    the nearest cache
- * @returns           distinct values, 0: no dictionary
- */
-export function numberWords(keys: usize, rows: u32, distinctMax: u32, firstSlots: u32): u32 {
+/** @template K  u32 or u64 */
+@inline function numberKeys<K>(keys: usize, rows: u32, distinctMax: u32, firstSlots: u32): u32 {
+  const shift: u32 = alignof<K>();
   const codes = load<usize>(codesAt);
   const firstRows = load<usize>(firstRowsAt);
   const slots = load<usize>(slotsAt);
@@ -80,27 +75,27 @@ export function numberWords(keys: usize, rows: u32, distinctMax: u32, firstSlots
   let stepsLeft = <i32>rows * stepsPerRowMax;
   let distinct: u32 = 0;
   let runs: u32 = 0;
-  let last: u32 = 0;
+  let last: K = 0;
   let code = free;
   for (let row: u32 = 0; row < rows; row++) {
-    const key = load<u32>(keys + (<usize>row << 2));
+    const key = load<K>(keys + (<usize>row << shift));
     if (key !== last || code < 0) {
       last = key;
       runs++;
-      let slot = hashWord(key) & mask;
+      let slot = (sizeof<K>() === 4 ? hashWord(<u32>key) : hashPair(<u64>key)) & mask;
       for (;;) {
         code = load<i32>(slots + (<usize>slot << 2));
-        if (code < 0 || load<u32>(values + (<usize>code << 2)) === key) break;
+        if (code < 0 || load<K>(values + (<usize>code << shift)) === key) break;
         slot = (slot + 1) & mask;
         if (--stepsLeft < 0) return 0;
       }
       if (code < 0) {
         if (!mayAdd(row, distinct, distinctMax)) return 0;
         code = distinct++;
-        store<u32>(values + (<usize>code << 2), key);
+        store<K>(values + (<usize>code << shift), key);
         store<u32>(firstRows + (<usize>code << 2), row);
         store<i32>(slots + (<usize>slot << 2), code);
-        if (distinct << 1 > mask) mask = grow(slots, mask, values, distinct, 2);
+        if (distinct << 1 > mask) mask = grow(slots, mask, values, distinct, shift);
       }
     }
     store<i32>(codes + (<usize>row << 2), code);
@@ -109,44 +104,20 @@ export function numberWords(keys: usize, rows: u32, distinctMax: u32, firstSlots
   return distinct;
 }
 
+/**
+ * Numbers values of one word.
+ *
+ * @param firstSlots  of the table, which doubles when it is half full: a power of two. A column of few values stays in
+ *                    the nearest cache
+ * @returns           distinct values, 0: no dictionary
+ */
+export function numberWords(keys: usize, rows: u32, distinctMax: u32, firstSlots: u32): u32 {
+  return numberKeys<u32>(keys, rows, distinctMax, firstSlots);
+}
+
 /** The same for values of two words. */
 export function numberPairs(keys: usize, rows: u32, distinctMax: u32, firstSlots: u32): u32 {
-  const codes = load<usize>(codesAt);
-  const firstRows = load<usize>(firstRowsAt);
-  const slots = load<usize>(slotsAt);
-  const values = load<usize>(valuesAt);
-  clearSlots(slots, firstSlots);
-  let mask = firstSlots - 1;
-  let stepsLeft = <i32>rows * stepsPerRowMax;
-  let distinct: u32 = 0;
-  let runs: u32 = 0;
-  let last: u64 = 0;
-  let code = free;
-  for (let row: u32 = 0; row < rows; row++) {
-    const key = load<u64>(keys + (<usize>row << 3));
-    if (key !== last || code < 0) {
-      last = key;
-      runs++;
-      let slot = hashPair(key) & mask;
-      for (;;) {
-        code = load<i32>(slots + (<usize>slot << 2));
-        if (code < 0 || load<u64>(values + (<usize>code << 3)) === key) break;
-        slot = (slot + 1) & mask;
-        if (--stepsLeft < 0) return 0;
-      }
-      if (code < 0) {
-        if (!mayAdd(row, distinct, distinctMax)) return 0;
-        code = distinct++;
-        store<u64>(values + (<usize>code << 3), key);
-        store<u32>(firstRows + (<usize>code << 2), row);
-        store<i32>(slots + (<usize>slot << 2), code);
-        if (distinct << 1 > mask) mask = grow(slots, mask, values, distinct, 3);
-      }
-    }
-    store<i32>(codes + (<usize>row << 2), code);
-  }
-  store<u32>(runsAt, runs);
-  return distinct;
+  return numberKeys<u64>(keys, rows, distinctMax, firstSlots);
 }
 
 /**
@@ -213,39 +184,14 @@ export function numberAddresses(keys: usize, versions: usize, rows: u32, distinc
   return distinct;
 }
 
-/** The same for values of 8 bits, by a table of all of them. */
-export function numberBytes(keys: usize, rows: u32, distinctMax: u32): u32 {
-  const codes = load<usize>(codesAt);
-  const firstRows = load<usize>(firstRowsAt);
-  const numbers = load<usize>(slotsAt);
-  clearSlots(numbers, 1 << 8);
-  let distinct: u32 = 0;
-  let runs: u32 = 0;
-  let last = free;
-  for (let row: u32 = 0; row < rows; row++) {
-    const number = numbers + (<usize>load<u8>(keys + row) << 2);
-    let code = load<i32>(number);
-    if (code < 0) {
-      if (!mayAdd(row, distinct, distinctMax)) return 0;
-      code = distinct++;
-      store<i32>(number, code);
-      store<u32>(firstRows + (<usize>code << 2), row);
-    }
-    runs += <u32>(code !== last);
-    last = code;
-    store<i32>(codes + (<usize>row << 2), code);
-  }
-  store<u32>(runsAt, runs);
-  return distinct;
-}
-
 /**
- * The same for values of 16 bits, by a table of all of them that every call leaves as it found it: to empty 128 KiB
+ * Numbers values of up to 16 bits, by a table of all of them that every call leaves as it found it: to empty 128 KiB
  * would cost more than to take back what was put there.
  *
- * @param distinctMax  65,535 at most
+ * @template K  u8 or u16
  */
-export function numberShorts(keys: usize, rows: u32, distinctMax: u32): u32 {
+@inline function numberSmall<K>(keys: usize, rows: u32, distinctMax: u32): u32 {
+  const shift: usize = alignof<K>();
   const codes = load<usize>(codesAt);
   const firstRows = load<usize>(firstRowsAt);
   const numbers = load<usize>(numbersAt);
@@ -254,7 +200,7 @@ export function numberShorts(keys: usize, rows: u32, distinctMax: u32): u32 {
   let last: u32 = 0;
   let isUseful = true;
   for (let row: u32 = 0; row < rows; row++) {
-    const number = numbers + (<usize>load<u16>(keys + (<usize>row << 1)) << 1);
+    const number = numbers + (<usize>load<K>(keys + (<usize>row << shift)) << 1);
     // 0 is free.
     let next = <u32>load<u16>(number);
     if (next === 0) {
@@ -272,10 +218,20 @@ export function numberShorts(keys: usize, rows: u32, distinctMax: u32): u32 {
   }
   for (let code: u32 = 0; code < distinct; code++) {
     const row = load<u32>(firstRows + (<usize>code << 2));
-    store<u16>(numbers + (<usize>load<u16>(keys + (<usize>row << 1)) << 1), 0);
+    store<u16>(numbers + (<usize>load<K>(keys + (<usize>row << shift)) << 1), 0);
   }
   store<u32>(runsAt, runs);
   return isUseful ? distinct : 0;
+}
+
+/** The same for values of 8 bits. */
+export function numberBytes(keys: usize, rows: u32, distinctMax: u32): u32 {
+  return numberSmall<u8>(keys, rows, distinctMax);
+}
+
+/** The same for values of 16 bits. @param distinctMax  65,535 at most */
+export function numberShorts(keys: usize, rows: u32, distinctMax: u32): u32 {
+  return numberSmall<u16>(keys, rows, distinctMax);
 }
 
 /**

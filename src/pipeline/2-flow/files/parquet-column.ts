@@ -7,7 +7,7 @@ import { assertInvariant } from '#base';
 import type { ColumnDefinition, ColumnName, DictionaryColumnName, schema, Storage } from '../schema.ts';
 import { numberColumn, type NumberedColumn } from './column-numbers.ts';
 import type { ChunkRange } from './parquet-layout.ts';
-import type { ParquetMemory } from './parquet-memory.ts';
+import { slotsMin, type ParquetMemory } from './parquet-memory.ts';
 import { GrowingBytes } from './parquet-thrift.ts';
 import {
   counterMax, putAddresses, putCodes, putDoubles, putInt32s, putInt64s, putMacs, putSingleCode, putText,
@@ -21,9 +21,6 @@ const rowsPerTextMin = 2;
 const rowsPerNumberMin = 4;
 /** Below so many rows every value may differ: what a dictionary costs then is nothing beside the headers. */
 const fewRows = 64;
-
-/** A kernel's table begins with no fewer slots. */
-const firstSlotsMin = 1_024;
 
 /** A kernel's table of shorts has room for no more; who has so many needs no dictionary of them. */
 const distinctOf: Readonly<Partial<Record<Storage, number>>> = { u16: 65_535 };
@@ -60,7 +57,7 @@ export class ColumnEncoder {
   /**
    * Fills `dictionaryPage`, `dataPage`, `entries` and `range`.
    *
-   * @param group  at least one row; read only
+   * @param group  at least one row; its rows stay as they are
    */
   encode(group: RowGroup, column: Column): void {
     const rows = group.rowCount;
@@ -93,7 +90,7 @@ export class ColumnEncoder {
     if (column.storage === 'address') group.fill('ipVersion');
     const distinct = numberColumn(this.#memory, {
       kind: kinds[column.storage], keys: group.columns[column.name], rows, distinctMax,
-      firstSlots: this.#firstSlots.get(column.name) ?? firstSlotsMin,
+      firstSlots: this.#firstSlots.get(column.name) ?? slotsMin,
     });
     this.#firstSlots.set(column.name, slotsFor(distinct));
     return distinct;
@@ -171,7 +168,7 @@ export class ColumnEncoder {
 
 /** Twice as many as values at least, a power of two. */
 function slotsFor(distinct: number): number {
-  return Math.max(firstSlotsMin, 2 ** Math.ceil(Math.log2(distinct * 2 + 2)));
+  return Math.max(slotsMin, 2 ** Math.ceil(Math.log2(distinct * 2 + 2)));
 }
 
 /** Have all rows the value of the first? */

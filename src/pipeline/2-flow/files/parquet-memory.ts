@@ -29,9 +29,9 @@ export type EncoderKernel = {
 
 const reservedBytes = 64;
 const lineBytes = 64;
-/** Slots for values of 8 bits, one each, and those that a kernel's table begins with. */
-const slotsMin = 1 << 10;
-/** Bytes of the numbers of all values of 16 bits. */
+/** A kernel's table begins with no fewer slots. */
+export const slotsMin = 1 << 10;
+/** Bytes of the numbers of all values of up to 16 bits. */
 const numbersBytes = 1 << 17;
 /** Bytes of the longest value, an address. */
 const valueBytes = 16;
@@ -46,8 +46,6 @@ export class ParquetMemory extends KernelMemory<EncoderKernel> {
   readonly codes: Int32Array;
   /** [distinct values]: the first row that has the value. */
   readonly firstRows: Int32Array;
-  /** Slots of the largest table. */
-  readonly slotsMax: number;
   readonly #told: DataView;
 
   /** @param rowsMax  1 to `groupRowsMax` */
@@ -61,7 +59,6 @@ export class ParquetMemory extends KernelMemory<EncoderKernel> {
         5 * lineBytes,
     });
     this.rowsMax = rowsMax;
-    this.slotsMax = slotsMax;
     this.columns = Object.fromEntries(schema.map(({ name, storage }) =>
       [name, createColumn(storage, rowsMax, (bytes) => this.allocate(bytes))])) as unknown as ColumnArrays;
     this.codes = this.#integers(rowsMax + codesBehind);
