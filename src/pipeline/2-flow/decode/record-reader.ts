@@ -142,11 +142,10 @@ export class RecordReader implements DataSetReader {
     const stride = cached.template.recordBytesMin;
     let count = room;
     let from = at;
-    if (isKnown && bytes.length <= inputBytesMax) {
-      // It lies there since it was hashed.
-    } else if (bytes.length <= inputBytesMax && bytes.length <= 2 * room * stride) {
-      // The usual datagram is copied whole: that is cheaper than to make a view of a part.
-      memory.input.set(bytes);
+    // The usual datagram is copied whole, which is cheaper than to make a view of a part, or lies there since it was
+    // hashed.
+    if (bytes.length <= inputBytesMax && (isKnown || bytes.length <= 2 * room * stride)) {
+      if (!isKnown) memory.input.set(bytes);
     } else {
       count = Math.min(room, Math.floor(inputBytesMax / stride));
       memory.input.set(bytes.subarray(at, at + count * stride));

@@ -1,7 +1,7 @@
 /**
  * All domains of a decoder and their templates, within limits: domains, also those of one address, templates of a
- * domain, fields of all templates.
- * At a limit the newcomer is refused and counted; what is known stays, so a flood cannot push out a working exporter.
+ * domain, fields of all templates. At a limit the newcomer is refused and counted; what is known stays, so a flood
+ * cannot push out a working exporter.
  */
 import type { AddressWords } from '#base';
 import { ExportDomain, type CachedTemplate } from './export-domain.ts';
