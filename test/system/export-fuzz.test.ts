@@ -15,8 +15,8 @@ import { exportSamples } from '../support/export-samples.ts';
 import { findCaptures, missing, sharedData } from './shared-data.ts';
 
 /**
- * Two decoders, the corpus and a session's messages are in these. Of 4,096 domains with 25,000 templates a decoder holds
- * 56 MiB; the rest is what V8 has not collected yet when the next chunk is checked.
+ * Two decoders, the corpus and a session's messages are in these. Of 4,096 domains with 25,000 templates a decoder
+ * holds 56 MiB; the rest is what V8 has not collected yet when the next chunk is checked.
  */
 const heapMebibytesMax = 192;
 const bufferBytesMax = 128 << 20;
