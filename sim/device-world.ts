@@ -68,7 +68,7 @@ export function pathOf(world: DeviceWorld, from: Host, to: Host, isV6: boolean):
     hops: traits.hops,
     classOfService: traits.classOfService,
     identification: isV6 ? 0 : from.stack.identify(destination, world.clock.nowMicroseconds),
-    isUnfragmentable: traits.identification === 'zero' || traits.identification === 'perDestination',
+    isUnfragmentable: ['zero', 'perDestination', 'destinationCounter'].includes(traits.identification),
     isPadded: traits.isWired,
   };
 }

@@ -5,10 +5,11 @@
 import type { Random } from '#base';
 
 /**
- * `perDestination`: Linux, one counter a hash of the destination, moved on by the clock; `global`: one counter for all;
- * `zero`: always 0 with DF set; `random`: drawn anew.
+ * `perDestination`: Linux, one counter a hash of the destination, moved on by the clock; `destinationCounter`: one
+ * counter for each destination, moved on by its packets alone: Windows since 8, and Android on kernels before 3.16;
+ * `global`: one counter for all; `zero`: always 0 with DF set; `random`: drawn anew.
  */
-export type IdentificationKind = 'perDestination' | 'global' | 'zero' | 'random';
+export type IdentificationKind = 'perDestination' | 'destinationCounter' | 'global' | 'zero' | 'random';
 
 export type StackTraits = {
   readonly identification: IdentificationKind;
@@ -23,7 +24,7 @@ export type StackTraits = {
   readonly isWired: boolean;
 };
 
-/** Buckets of the per-destination counters, and ticks of their clock a second; both as Linux has them. */
+/** Buckets of the counters for destinations, and ticks of their clock a second; both as Linux has them. */
 const bucketCount = 2048;
 const ticksPerSecond = 250;
 
@@ -39,7 +40,8 @@ export class NetworkStack {
   constructor(traits: StackTraits, random: Random) {
     this.traits = traits;
     this.#random = random;
-    const buckets = traits.identification === 'perDestination' ? bucketCount : 0;
+    const isHashed = traits.identification === 'perDestination' || traits.identification === 'destinationCounter';
+    const buckets = isHashed ? bucketCount : 0;
     this.#counters = Uint16Array.from({ length: buckets }, () => random.integer(0, 0xffff));
     this.#ticks = new Float64Array(buckets);
     this.#counter = random.integer(0, 0xffff);
@@ -53,11 +55,15 @@ export class NetworkStack {
     if (kind === 'random') return this.#random.integer(0, 0xffff);
     if (kind === 'global') return (this.#counter = (this.#counter + 1) & 0xffff);
     const bucket = hashBytes(destination) % bucketCount;
+    if (kind === 'destinationCounter') return this.#moveOn(bucket, 1);
     const tick = Math.floor((timeMicroseconds / 1e6) * ticksPerSecond);
     // The first packet of a bucket has no earlier tick to count from.
     const elapsed = this.#ticks[bucket] === 0 ? 0 : tick - (this.#ticks[bucket] as number);
     this.#ticks[bucket] = tick;
-    const step = 1 + (elapsed > 0 ? this.#random.integer(0, Math.min(elapsed, 0xffff) - 1) : 0);
+    return this.#moveOn(bucket, 1 + (elapsed > 0 ? this.#random.integer(0, Math.min(elapsed, 0xffff) - 1) : 0));
+  }
+
+  #moveOn(bucket: number, step: number): number {
     return (this.#counters[bucket] = ((this.#counters[bucket] as number) + step) & 0xffff);
   }
 
