@@ -176,6 +176,8 @@ export const limits = {
   inventoryBytesMax: 16 << 20,
   /** Flows of a data set while it is built, held at once. */
   datasetFlowsMax: 1 << 21,
+  /** Packets of the traces of a data set while it is built, held at once: 22 bytes each, and twice that to grow. */
+  tracePacketsMax: 1 << 24,
   /** Rows of the answer to a query on a data set. */
   queryRowsMax: 100_000,
   /** Flows or packets of one tap that wait for their twins. */
@@ -290,4 +292,6 @@ export const limits = {
   collectorMetricDomainsMax: 512,
   /** Devices whose traffic a report draws. */
   reportTimelinesMax: 24,
+  /** Names that a graph of device models and names draws; of further ones only the number is said. */
+  graphNamesMax: 2_000,
 } as const;

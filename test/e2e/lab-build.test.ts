@@ -73,6 +73,21 @@ test('the same inputs give the same bytes, and nothing else is left behind', () 
   assert.deepEqual(readdirSync(folder).filter((name) => name.startsWith('.') && name !== '.cache'), []);
 });
 
+test('with traces there are packets beside the flows, which are the same; the summary counts them', () => {
+  const run = natlens('lab', 'build', '--inventory', 'inventory.csv', '--out', 'traced', '--traces');
+  assert.equal(run.status, 0, run.stderr);
+  const packets = labelledRows().filter((row) => row.device !== '' && row.ipVersion === '4' &&
+    !isPrivate(row.destinationAddress ?? '')).reduce((sum, row) => sum + Number(row.initiatorPackets), 0);
+  const traces = JSON.parse(readFileSync(join(folder, 'traced/traces.json'), 'utf8')) as {
+    counts: { packets: number; queries: number }; names: string[];
+  };
+  assert.ok(traces.counts.packets >= packets && traces.counts.packets <= packets + traces.counts.queries);
+  assert.ok(packets > 100 && traces.names.length > 2);
+  assert.match(run.stdout, /\ntraces: [\d,]+ packets, [\d,]+ of them queries for \d+ names; left out: /);
+  assert.deepEqual(manifestOf('traced'), manifestOf('lab'));
+  assert.ok(!existsSync(join(folder, 'lab/traces.json')));
+});
+
 test('flow files join by their labels, or by addresses of the inventory', () => {
   write('empty.csv', `${heading},192.0.2.77,pc.Test.One,non-iot,pc\n`);
   const byLabel = natlens('lab', 'build', '--inventory', 'empty.csv', '--flows', 'lab.csv', '--made-as', asMetered,

@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { formatCount, formatTable, OperatorError, readVersion } from '#base';
 import { meterDefaults, type FlowSetInfo, type L7Source } from '#flow';
-import { buildDataset, dropTemporaryFolders, type BuildProgress, type DatasetManifest } from '#lab';
+import { buildDataset, dropTemporaryFolders, loadTraces, type BuildProgress, type DatasetManifest } from '#lab';
 import { dropTemporaryFiles } from '#flow/files';
 import { madeAsOption, parseMadeAs } from './classifier-flows.ts';
 import { parseL7, parseSeconds } from './flows-command.ts';
@@ -23,6 +23,7 @@ export type LabBuildOptions = {
   readonly madeAs?: FlowSetInfo;
   readonly name?: string;
   readonly note?: string;
+  readonly traces?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 };
@@ -35,6 +36,8 @@ export function configureLabBuild(command: Command, reportExit: ReportExit): voi
       'Refuses data with leaks. The same inputs give the same bytes.')
     .requiredOption('--out <dir>', 'folder to write; a data set that is there is replaced');
   addBuildOptions(command)
+    .option('--traces', 'also write the packets of devices out of their home (time, IPv4 identification, destination, ' +
+      'DNS name asked for), for the methods that natlens is compared with; reads payload')
     .option('--json', 'print the manifest as JSON')
     .option('-q, --quiet', 'show no progress')
     .addHelpText('after', '\nExamples:\n' +
@@ -44,6 +47,9 @@ export function configureLabBuild(command: Command, reportExit: ReportExit): voi
       const manifest = await runLabBuild(options);
       process.stdout.write(options.json === true
         ? `${JSON.stringify(manifest, null, 2)}\n` : `${formatManifest(manifest, options.out)}\n`);
+      if (options.json !== true && options.traces === true) {
+        process.stdout.write(`${await describeTraces(options.out)}\n`);
+      }
       if (isCut(manifest)) reportExit(1);
     });
 }
@@ -80,6 +86,7 @@ export async function runLabBuild(options: LabBuildOptions): Promise<DatasetMani
       inventory, out, flows: options.flows, l7Source: options.l7, openNamer,
       activeTimeoutMs: options.active * 1_000, idleTimeoutMs: options.idle * 1_000,
       madeAs: options.madeAs, note: options.note, name: options.name ?? nameOf(inventory),
+      traces: options.traces === true,
       natlensVersion: readVersion(), onProgress: (done) => progress.tick(() => describeBuild(done, progress.seconds)),
     });
   } finally {
@@ -101,6 +108,16 @@ function describeBuild({ file, fileIndex, fileCount, flows }: BuildProgress, sec
 /** Packets that are no IP or that came twice are the rule in captures; what is cut or unreadable is not. */
 function isCut({ counts: { rejected } }: DatasetManifest): boolean {
   return ['cut-file', 'damaged-file', 'bad-row'].some((reason) => (rejected[reason] ?? 0) > 0);
+}
+
+/** A sentence about the traces that were written, and one about what they lack. */
+async function describeTraces(folder: string): Promise<string> {
+  const { counts: { packets, queries, leftOut, incompleteFlows }, texts } = await loadTraces(folder);
+  const missing = Object.entries(leftOut).filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${reason} ${formatCount(count)}`);
+  const lacking = incompleteFlows === 0 ? '' : `; ${formatCount(incompleteFlows)} flows lack packets`;
+  return `traces: ${formatCount(packets)} packets, ${formatCount(queries)} of them queries for ` +
+    `${formatCount(texts.names.length - 1)} names; left out: ${missing.join(', ') || 'none'}${lacking}`;
 }
 
 /** The summary for people. */

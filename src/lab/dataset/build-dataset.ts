@@ -16,6 +16,8 @@ import {
   manifestFormat, manifestName, splitCounts, splitTenths, type DatasetDevice, type DatasetManifest, type DatasetSource,
 } from './manifest.ts';
 import { digestFile, SourceReader, type SourceOptions } from './read-sources.ts';
+import { TraceCollection } from './trace-collection.ts';
+import { writeTraces } from './write-traces.ts';
 
 export type BuildOptions = SourceOptions & {
   readonly inventory: string;
@@ -28,7 +30,9 @@ export type BuildOptions = SourceOptions & {
   /** In place of the comments of the inventory. */
   readonly note?: string | undefined;
   readonly natlensVersion: string;
-  /** Told before each file, and what was read of those before. */
+  /** Also write packets and DNS names of the devices, for methods that are compared with. */
+  readonly traces?: boolean;
+  /** Told before each file that is read, and each trace that is written. */
   readonly onProgress?: (progress: BuildProgress) => void;
 };
 
@@ -48,8 +52,16 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetManife
   const inventory = await readInventory(options.inventory);
   const folder = await openDatasetFolder(options.out);
   try {
-    const collected = await collectFlows(inventory, options);
+    const traces = options.traces === true ? new TraceCollection() : undefined;
+    const collected = await collectFlows(inventory, options, traces);
     const devices = await writeDevices(folder.temporary, collected.devices);
+    if (traces !== undefined) {
+      await writeTraces(folder.temporary, traces, {
+        collected: collected.devices, written: devices, onFile: (file, fileIndex) => options.onProgress?.({
+          file, fileIndex, fileCount: devices.length, flows: collected.counts.labelled,
+        }),
+      });
+    }
     const manifest: DatasetManifest = {
       format: manifestFormat,
       madeBy: `natlens ${options.natlensVersion}`,
@@ -79,7 +91,9 @@ type Collected = Pick<DatasetManifest, 'counts' | 'sources' | 'remarks'> & {
   readonly l7Version: string;
 };
 
-async function collectFlows(inventory: Inventory, options: BuildOptions): Promise<Collected> {
+async function collectFlows(
+  inventory: Inventory, options: BuildOptions, traces: TraceCollection | undefined,
+): Promise<Collected> {
   const collection = new FlowCollection(inventory.devices);
   const reader = new SourceReader(options, collection.dictionaries);
   const files = await listFiles(inventory, options.flows);
@@ -91,9 +105,13 @@ async function collectFlows(inventory: Inventory, options: BuildOptions): Promis
       const before = collection.labelledCount;
       const take = (flows: Parameters<FlowCollection['add']>[0], made: FlowSetInfo): void => {
         const source: CollectedSource = { index, path: name, devices, made };
-        collection.add(flows, source);
+        collection.add(flows, source, traces === undefined ? undefined
+          : (device, kept, row) => traces.keepFlow(device, kept, flows, row));
       };
-      sources.push({ path: name, is: await reader.read(path, name, take), ...await digestFile(path) });
+      traces?.beginSource(devices);
+      const is = await reader.read(path, name, take, traces?.observe);
+      traces?.endSource(is);
+      sources.push({ path: name, is, ...await digestFile(path) });
       if (collection.labelledCount === before) silentFiles.push(name);
     }
   } finally {

@@ -17,7 +17,17 @@ export type CollectedDevice = {
   readonly device: InventoryDevice;
   readonly flows: FlowBatch;
   readonly made: FlowSetInfo;
+  /** [row]: which of the flows that were added for this device it is, counted from 0. */
+  readonly order: Uint32Array;
 };
+
+/**
+ * Told of a flow that is kept.
+ *
+ * @param index  which of the device's flows, counted from 0 as they are added
+ * @param row    of the batch that was added
+ */
+export type TellKept = (device: string, index: number, row: number) => void;
 
 /** What is being read, for whoever labels. */
 export type CollectedSource = {
@@ -88,10 +98,11 @@ export class FlowCollection {
   /**
    * Takes the flows that are a device's.
    *
-   * @param flows  may be reused afterwards; of this collection's dictionaries
+   * @param flows     may be reused afterwards; of this collection's dictionaries
+   * @param tellKept  told of each flow that is kept, though one that came twice goes at the end
    * @throws OperatorError  a device is of two device models; there are too many flows
    */
-  add(flows: FlowBatch, source: CollectedSource): void {
+  add(flows: FlowBatch, source: CollectedSource, tellKept?: TellKept): void {
     const { destinationAddress, initiatorPackets } = flows.columns;
     for (let row = 0; row < flows.rowCount; row++) {
       const found = this.#findDevice(flows, row, source);
@@ -100,7 +111,10 @@ export class FlowCollection {
       else if (initiatorPackets[row] === 0) this.#leaveOut('responder-only');
       // What stays in the home is not seen where exporters are.
       else if (!isGlobalUnicast(destinationAddress, row * addressWords)) this.#leaveOut('inside');
-      else this.#keep(found, flows, row, source);
+      else {
+        this.#keep(found, flows, row, source);
+        tellKept?.(found.device.device, found.rowCount - 1, row);
+      }
     }
     this.#readCount += flows.rowCount;
   }
@@ -187,7 +201,7 @@ export class FlowCollection {
     for (let row = 0; row < flows.rowCount; row++) {
       flows.columns.partition[row] = parts.encode(partitionOf(row, counts));
     }
-    return { device, flows, made };
+    return { device, flows, made, order };
   }
 }
 

@@ -7,7 +7,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { Counts, EnvironmentError, describeError, OperatorError, type ProblemCode } from '#base';
 import { openByteSource, readCapture, recogniseCapture, type ByteSource } from '#capture';
-import { Meter, type Dictionaries, type EmitFlows, type FlowBatch, type FlowSetInfo, type L7Source, type Namer,
+import {
+  Meter, type Dictionaries, type EmitFlows, type FlowBatch, type FlowSetInfo, type L7Source, type Namer,
+  type ObservePackets,
 } from '#flow';
 import { flowFileKindTexts, readFlows, recogniseFlows, type FlowFileKind } from '#flow/files';
 
@@ -43,6 +45,7 @@ export class SourceReader {
   /** The namer of the next capture, which starts while this one is read: a process takes a fifth of a second. */
   #nextNdpi: Promise<Namer> | undefined;
   #take: TakeFlows = () => undefined;
+  #observe: ObservePackets | undefined;
   #made: FlowSetInfo | undefined;
 
   constructor(options: SourceOptions, dictionaries: Dictionaries) {
@@ -53,14 +56,18 @@ export class SourceReader {
   /**
    * Reads a file to its end.
    *
-   * @param name  of the file in remarks
-   * @returns     what it is
+   * @param name     of the file in remarks
+   * @param observe  sees every packet of a capture, before the flow that it belongs to is taken
+   * @returns        what it is
    * @throws OperatorError     it cannot be read or is of no known kind
    * @throws EnvironmentError  libndpi is absent
    */
-  async read(path: string, name: string, take: TakeFlows): Promise<'capture' | 'flows'> {
+  async read(
+    path: string, name: string, take: TakeFlows, observe?: ObservePackets,
+  ): Promise<'capture' | 'flows'> {
     const source = await openByteSource(path, { headBytes: recogniseBytes });
     this.#take = take;
+    this.#observe = observe;
     try {
       const kind = recogniseSource(source, name);
       if (kind.is === 'capture') await this.#readCapture(source, name);
@@ -80,7 +87,10 @@ export class SourceReader {
     };
     const meter = new Meter({ activeTimeoutMs, idleTimeoutMs }, (flows) => namer.name(flows), {
       dictionaries: this.#dictionaries,
-      observe: (packets, headers, slots, slotCount) => namer.observe(packets, headers, slots, slotCount),
+      observe: (packets, headers, slots, slotCount) => {
+        namer.observe(packets, headers, slots, slotCount);
+        this.#observe?.(packets, headers, slots, slotCount);
+      },
     });
     const reading = readCapture(source, { allocate: meter.allocateWindow });
     for await (const batch of reading.batches()) {

@@ -4,6 +4,7 @@ export * from './dictionary.ts';
 export * from './flow-batch.ts';
 export * from './batch-splitter.ts';
 export * from './l7/namer.ts';
+export { flowPorts } from './meter/flow-key.ts';
 export * from './meter/header-slab.ts';
 export * from './meter/meter.ts';
 export { copyPacket, PacketSampler, samplingWays, type Sampling, type SamplingWay } from './meter/packet-sampler.ts';
