@@ -2,6 +2,8 @@
 export * from './evaluate/results.ts';
 export * from './dataset/manifest.ts';
 export { readDataset, type Dataset } from './dataset/read-dataset.ts';
+export { loadTraces, type Traces } from './dataset/read-traces.ts';
+export type { TraceCounts } from './dataset/trace-collection.ts';
 export { buildDataset, type BuildOptions, type BuildProgress } from './dataset/build-dataset.ts';
 export { dropTemporaryFolders } from './dataset/dataset-folder.ts';
 export { checkCatalog, checkPartitions, DuplicateCheck } from './dataset/leak-checks.ts';
@@ -35,7 +37,7 @@ export {
 export { listLibraryFiles, loadCalibrationUnits, type LoadedUnits } from './calibrate/load-units.ts';
 export { createRecording, type Recording } from './homes/recording.ts';
 export { gatherTokens } from './homes/home-windows.ts';
-export { createWeightSum } from './homes/methods/window-scores.ts';
+export { createWeightSum } from './baseline/window-scores.ts';
 export { ownFloorOf, ownWindowScores } from './homes/own-windows.ts';
 export { cutHours } from './drift/drift-hours.ts';
 export { watchDrift, type DriftDay, type DriftHistory } from './drift/watch-drift.ts';
@@ -44,3 +46,5 @@ export {
   formatHomesResults, homesDefaults, runHomes, type HomesOptions, type HomesProgress,
 } from './homes/run-homes.ts';
 export type { HomesReport, HomesResult } from './homes/homes-report.ts';
+export { compareDefaults, formatCompareRows, runCompare, type CompareOptions } from './compare/run-compare.ts';
+export type { CompareReport, CompareRow } from './compare/compare-report.ts';

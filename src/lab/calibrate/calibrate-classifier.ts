@@ -10,7 +10,7 @@ import {
   type NullTable, type StratumRule, type UncalibratedCode,
 } from '#verdict';
 import { composeHomeWith, dayMs } from '../homes/compose-homes.ts';
-import { createWeightSum } from '../homes/methods/window-scores.ts';
+import { createWeightSum } from '../baseline/window-scores.ts';
 import { ownFloorOf, ownWindowScores } from '../homes/own-windows.ts';
 import type { Recording } from '../homes/recording.ts';
 import { assignRoles, type RoleOptions, type UnitRole } from '../homes/roles.ts';

@@ -7,28 +7,32 @@ import {
   activityBounds, activityOf, clopperPearsonUpper, NullCounter, type DecisionRule, type NullTable,
 } from '#verdict';
 import { composeHome, dayMs, type ComposedHome, type ComposeOptions } from '../homes/compose-homes.ts';
-import { HomeWindows, type WindowOptions } from '../homes/home-windows.ts';
-import { createWeightSum } from '../homes/methods/window-scores.ts';
+import { HomeWindows, type WindowOptions, type WindowScore } from '../homes/home-windows.ts';
+import { createWeightSum } from '../baseline/window-scores.ts';
 import type { Recording } from '../homes/recording.ts';
 import type { ClassifierTokens } from './calibration-units.ts';
+
+export type MeteredTokens = Pick<ClassifierTokens, 'weights' | 'tokensOf'> & {
+  /** What a window of them is worth; undefined: the sum of their weights. */
+  readonly score?: WindowScore;
+};
 
 export type HomeWindowOptions = Pick<WindowOptions, 'windowMs' | 'bucketMs'>;
 
 /** How strong the windows of composed homes get for one classifier. */
 export class HomeMeter {
-  readonly #tokens: Pick<ClassifierTokens, 'weights' | 'tokensOf'>;
-  readonly #score: ReturnType<typeof createWeightSum>;
+  readonly #tokens: MeteredTokens;
+  readonly #score: WindowScore;
   readonly #windows: HomeWindows;
   readonly #strongest: Float64Array;
   readonly #options: HomeWindowOptions;
 
   /** @param horizonsMs  ascending; by default a day */
   constructor(
-    tokens: Pick<ClassifierTokens, 'weights' | 'tokensOf'>, options: HomeWindowOptions,
-    horizonsMs: readonly number[] = [dayMs],
+    tokens: MeteredTokens, options: HomeWindowOptions, horizonsMs: readonly number[] = [dayMs],
   ) {
     this.#tokens = tokens;
-    this.#score = createWeightSum(tokens.weights);
+    this.#score = tokens.score ?? createWeightSum(tokens.weights);
     this.#windows = new HomeWindows({ ...options, horizonsMs });
     this.#strongest = new Float64Array(horizonsMs.length);
     this.#options = options;

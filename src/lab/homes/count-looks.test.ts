@@ -6,7 +6,7 @@ import { Random } from '#base';
 import { dayMs, type ComposedHome } from './compose-homes.ts';
 import { countLooks, looseFpr, type LookCount } from './count-looks.ts';
 import type { FlowTokens } from './home-windows.ts';
-import { createWeightSum } from './methods/window-scores.ts';
+import { createWeightSum } from '../baseline/window-scores.ts';
 import type { Recording } from './recording.ts';
 
 const minuteMs = 60_000;

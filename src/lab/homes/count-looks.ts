@@ -7,8 +7,8 @@
 import { budgetDays, type FalseAlarmBudget } from '#verdict';
 import { dayMs, type ComposedHome } from './compose-homes.ts';
 import { HomeWindows, type FlowTokens, type WindowOptions, type WindowScore } from './home-windows.ts';
-import { decideConformally } from './methods/decide.ts';
-import type { HomeDecision } from './methods/home-method.ts';
+import { decideConformally } from '../baseline/decide.ts';
+import type { HomeDecision } from '../baseline/home-method.ts';
 import type { Recording } from './recording.ts';
 
 /** What a threshold was worked out from. */

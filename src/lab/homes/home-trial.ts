@@ -14,7 +14,9 @@ import { knownNeeds, type LabUnit } from '../evaluate/lab-flows.ts';
 import { composeHome, composeHomeWith, dayMs, type ComposedHome, type ComposeOptions } from './compose-homes.ts';
 import { judgeMethod, type JudgeOptions, type MethodOutcome, type TrialHomes } from './judge-method.ts';
 import { ownFlowsOf, type LabWorld, type WorldUnit } from './lab-world.ts';
-import type { HomeMethod, LearnContext, ScoredClassifier } from './methods/home-method.ts';
+import type {
+  FittedMethod, HomeMethod, LearnContext, ScoredClassifier, Windows,
+} from '../baseline/home-method.ts';
 import type { Recording } from './recording.ts';
 import { assignRoles, unitsOfRole, type UnitRole } from './roles.ts';
 
@@ -60,17 +62,25 @@ export function runTrial(
   const homes = composeHomes(world, task, { own, ...units, options });
   const judging: JudgeOptions = {
     ...options, seed: task.seed, unitOf: new Map(world.units.map((unit) => [unit.device, unit])),
-    units: partsOf({ own, ...units, test: options.knowsAllModels ? units.test : [] }),
+    units: partsOf({ own, ...units, test: options.knowsAllModels ? units.test : [] }), traces: world.traces,
   };
   return {
     ...task,
     units: { library: units.library.length, calibration: units.calibration.length, test: units.test.length },
     methods: options.methods.map((method) => {
-      const fitted = method.learn(context, options);
+      const fitted = learnMethod(method, context, options);
       const countsLooks = options.countsLooks && method.isCalibrated;
-      return { method: method.name, ...judgeMethod(fitted, homes, { ...judging, countsLooks }) };
+      return { method: method.name, ...judgeMethod(fitted, method.isCalibrated, homes, { ...judging, countsLooks }) };
     }),
   };
+}
+
+/** A method that looks at packets needs a world with traces: `methodsFor` leaves it out of others. */
+export function learnMethod(method: HomeMethod, context: LearnContext, windows: Windows): FittedMethod {
+  if (method.sees === 'flow records') return method.learn(context, windows);
+  const { traces } = context.world;
+  assertInvariant(traces !== undefined, `${method.name} in a world without packets`);
+  return method.learn(context, windows, traces);
 }
 
 function partsOf(units: Readonly<Record<UnitRole | 'own', readonly WorldUnit[]>>): Parts {

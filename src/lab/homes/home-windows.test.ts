@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { noToken } from '#evidence';
 import type { ComposedHome } from './compose-homes.ts';
 import { gatherTokens, HomeWindows, type FlowTokens, type WindowScore } from './home-windows.ts';
-import { createCosine, createFlowCount, createHighest, createWeightSum } from './methods/window-scores.ts';
+import { createCosine, createFlowCount, createHighest, createWeightSum } from '../baseline/window-scores.ts';
 import { ownFloorOf, ownWindowScores } from './own-windows.ts';
 import type { Recording } from './recording.ts';
 
@@ -13,16 +13,18 @@ const minuteMs = 60_000;
 const options = { windowMs: 5 * minuteMs, bucketMs: minuteMs, horizonsMs: [10 * minuteMs, 40 * minuteMs] };
 const weights = [1.5, 0.25, 4, 2];
 
-function recordingOf(endMs: readonly number[]): Recording {
+function recordingOf(endMs: readonly number[], startMs: readonly number[] = endMs): Recording {
   const times = Float64Array.from(endMs);
   return {
-    unit: { device: 'unit', deviceModel: 'model', kind: 'iot' }, startMs: times, endMs: times,
+    unit: { device: 'unit', deviceModel: 'model', kind: 'iot' }, startMs: Float64Array.from(startMs), endMs: times,
     row: Uint32Array.from(times, (_, i) => i), sessions: [{ first: 0, end: times.length }], isContinuous: true,
   };
 }
 
+type Shown = { readonly atMs: number; readonly token: number };
+
 /** Of each horizon the strongest window that ends with a bucket from 0 on in which a flow with a token ended. */
-function byDefinition(events: readonly { readonly atMs: number; readonly token: number }[]): number[] {
+function byDefinition(events: readonly Shown[]): number[] {
   return options.horizonsMs.map((horizonMs) => Math.max(0, ...events.map(({ atMs }) => {
     const last = Math.floor(atMs / minuteMs);
     if (last < 0 || last >= horizonMs / minuteMs) return 0;
@@ -57,10 +59,69 @@ test('the strongest window is that of the definition, whatever the flows and how
   }), { numRuns: 500 });
 });
 
+/** Packets of a home that has flows `first` up to `end` of a recording, as the definition has them. */
+function placePackets(
+  packets: readonly Shown[], { startMs, endMs }: Pick<Recording, 'startMs' | 'endMs'>,
+  { first, end, leadMs, shiftMs }: Readonly<Record<'first' | 'end' | 'leadMs' | 'shiftMs', number>>,
+): Shown[] {
+  if (first === end) return [];
+  const startsAtMs = startMs[first] as number;
+  return packets.filter(({ atMs }) => atMs >= startsAtMs - leadMs && Math.floor(atMs) <= (endMs[end - 1] as number))
+    .map(({ atMs, token }) => ({ atMs: Math.max(atMs, startsAtMs) + shiftMs, token }));
+}
+
+test('packets shortly before the first flow come when it starts; none come after the last one\'s millisecond', () => {
+  const recording = recordingOf([10, 20, 30, 40].map((minute) => minute * minuteMs + 5_000),
+    [10, 20, 30, 40].map((minute) => minute * minuteMs));
+  const shiftMs = -20 * minuteMs;
+  const strongestOf = (timeMs: readonly number[]): number[] => {
+    const tokens: FlowTokens = {
+      endMs: Float64Array.from(timeMs), token: Uint32Array.from(timeMs, (_, i) => i), leadMs: 5_000,
+    };
+    const out = new Float64Array(2);
+    const home: ComposedHome = { placements: [{ recording, first: 1, end: 3, shiftMs }], devices: 1, flowsADay: 0 };
+    new HomeWindows(options).measure(home, () => tokens, createWeightSum(weights), out);
+    return [...out];
+  };
+  const [startMs, lastMs] = [20 * minuteMs, 30 * minuteMs + 5_000];
+  // The first is out, the second counts with the third: all in the first minute of the home.
+  assert.deepEqual(strongestOf([startMs - 5_000.5, startMs - 5_000, startMs + 0.25]), [4.25, 4.25]);
+  assert.deepEqual(strongestOf([lastMs + 0.999]), [0, 1.5]);
+  assert.deepEqual(strongestOf([lastMs + 1]), [0, 0]);
+});
+
+test('packets are those of the definition, whatever the flows and wherever they are placed', () => {
+  const windows = new HomeWindows(options);
+  const time = fc.oneof(fc.integer({ min: 0, max: 40 * minuteMs }), fc.integer({ min: 0, max: 40 }).map((minute) =>
+    minute * minuteMs));
+  const packet = fc.tuple(time, fc.constantFrom(0, 0.001, 0.5, 0.999), fc.nat(3))
+    .map(([atMs, fraction, token]): Shown => ({ atMs: 1e12 + atMs + fraction, token }));
+  const ended = fc.tuple(time, fc.integer({ min: 0, max: 3 * minuteMs }));
+  fc.assert(fc.property(fc.array(ended, { minLength: 1, maxLength: 12 }), fc.array(packet, { maxLength: 40 }),
+    fc.nat(12), fc.nat(12), fc.constantFrom(0, 5_000, minuteMs), time, (flows, packets, one, other, leadMs, shift) => {
+      const sorted = flows.toSorted(([a], [b]) => a - b);
+      const recording = recordingOf(sorted.map(([endMs]) => 1e12 + endMs),
+        sorted.map(([endMs, lengthMs]) => 1e12 + endMs - lengthMs));
+      const [first, end] = [Math.min(one, other, flows.length), Math.min(Math.max(one, other), flows.length)];
+      const shiftMs = -1e12 - shift;
+      const events = packets.toSorted((a, b) => a.atMs - b.atMs);
+      const tokens: FlowTokens = {
+        endMs: Float64Array.from(events, ({ atMs }) => atMs), token: Uint32Array.from(events, ({ token }) => token),
+        leadMs,
+      };
+      const out = new Float64Array(2);
+      windows.measure({ placements: [{ recording, first, end, shiftMs }], devices: 1, flowsADay: 0 }, () => tokens,
+        createWeightSum(weights), out);
+      assert.deepEqual([...out], byDefinition(placePackets(events, recording, { first, end, leadMs, shiftMs })));
+    }), { numRuns: 500 });
+});
+
 test('what comes and goes leaves nothing: every score of an emptied window is 0', () => {
   const scores: (() => WindowScore)[] = [
     () => createWeightSum(weights), createFlowCount, () => createHighest(4),
-    () => createCosine(Float64Array.of(0.5, 0.5, 0.5, 0.5), Float64Array.of(1, 2, 1, 1)),
+    () => createCosine({
+      profile: Float64Array.of(0.5, 0.5, 0.5, 0.5), idf: Float64Array.of(1, 2, 1, 1), weighCount: (count) => count,
+    }),
   ];
   for (const create of scores) {
     fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1 }), (tokens) => {
@@ -82,9 +143,11 @@ test('scores: distinct tokens, flows, the highest, the angle', () => {
   assert.equal(read(createWeightSum(weights), [0, 0, 2]), 5.5);
   assert.equal(read(createFlowCount(), [0, 0, 2]), 3);
   assert.equal(read(createHighest(4), [0, 0, 2]), 3);
-  const cosine = createCosine(Float64Array.of(0.6, 0.8), Float64Array.of(1, 1));
+  const cosine = createCosine({
+    profile: Float64Array.of(0.6, 0.8), idf: Float64Array.of(1, 1), weighCount: (count) => count,
+  });
   assert.equal(read(cosine, [0]), 0.6);
-  assert.ok(Math.abs(read(cosine, [0, 1]) - 1.4 / Math.SQRT2) < 1e-12);
+  assert.ok(Math.abs(read(cosine, [0, 1]) - 1.4 / Math.SQRT2) < 1e-9);
 });
 
 test('own windows: as many as fit into a session, and the floor is a share of what nearly all reach', () => {

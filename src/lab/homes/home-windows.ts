@@ -17,8 +17,16 @@ export type WindowScore = {
   read(): number;
 };
 
-/** Those flows of a recording that show a token, ascending in time. */
-export type FlowTokens = { readonly endMs: Float64Array; readonly token: Uint32Array };
+/** Those flows of a recording that show a token, or packets of its unit, ascending in time. */
+export type FlowTokens = {
+  readonly endMs: Float64Array;
+  readonly token: Uint32Array;
+  /**
+   * Of packets: so long before the start of the first flow (by its end) that a home has of the recording, they are the
+   * home's, too, as questions are that come before a flow; they count as if they came when it starts. Undefined: flows.
+   */
+  readonly leadMs?: number;
+};
 
 /** @param tokenOfRow  [row of the unit's flows], or `noToken` */
 export function gatherTokens({ endMs, row }: Recording, tokenOfRow: Uint32Array): FlowTokens {
@@ -77,12 +85,17 @@ export class HomeWindows {
     let count = 0;
     for (const { recording, first, end, shiftMs } of placements) {
       if (first === end) continue;
-      const { endMs, token } = tokensOf(recording);
-      const from = lowerBound(endMs, recording.endMs[first] as number);
+      const { endMs, token, leadMs } = tokensOf(recording);
+      const earliestMs = (leadMs === undefined ? recording.endMs : recording.startMs)[first] as number;
+      const from = lowerBound(endMs, earliestMs - (leadMs ?? 0));
       const lastMs = recording.endMs[end - 1] as number;
-      for (let i = from; (endMs[i] as number) <= lastMs; i++, count++) {
+      for (let i = from; i < endMs.length; i++, count++) {
+        const eventMs = endMs[i] as number;
+        // Flows have whole milliseconds: their last packets may be a fraction later.
+        if ((leadMs === undefined ? eventMs : Math.floor(eventMs)) > lastMs) break;
         if (count === this.#buckets.length) this.#widen();
-        this.#buckets[count] = Math.floor(((endMs[i] as number) + shiftMs) / this.#bucketMs);
+        const timeMs = Math.max(eventMs, earliestMs) + shiftMs;
+        this.#buckets[count] = Math.floor(timeMs / this.#bucketMs);
         this.#tokens[count] = token[i] as number;
       }
     }

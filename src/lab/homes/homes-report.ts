@@ -1,5 +1,6 @@
 /** What `natlens lab homes` finds out, as it is printed and written. */
 import type { LookCount } from './count-looks.ts';
+import type { MethodFacts } from '../baseline/home-method.ts';
 import type { TrialOutcome } from './home-trial.ts';
 import type { ModelTraffic } from './lab-world.ts';
 
@@ -96,7 +97,7 @@ export type HomesReport = {
     readonly fixedFpr: number;
     readonly knowsAllModels: boolean;
   };
-  readonly methods: readonly { readonly name: string; readonly meaning: string }[];
+  readonly methods: readonly MethodFacts[];
   readonly deviceModels: readonly ModelTraffic[];
   readonly results: readonly HomesResult[];
   readonly overall: readonly HomesOverall[];

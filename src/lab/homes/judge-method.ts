@@ -9,7 +9,10 @@ import type { ComposedHome } from './compose-homes.ts';
 import { countLooks, type LookCount } from './count-looks.ts';
 import { gatherTokens, HomeWindows, type FlowTokens, type WindowOptions, type WindowScore } from './home-windows.ts';
 import type { WorldUnit } from './lab-world.ts';
-import type { FittedMethod, HomeDecision } from './methods/home-method.ts';
+import { decideConformally } from '../baseline/decide.ts';
+import type { FittedMethod, HomeDecision, NullScores } from '../baseline/home-method.ts';
+import { questionLeadMs } from '../baseline/home-trace.ts';
+import type { WorldTraces } from '../baseline/world-traces.ts';
 import type { Recording } from './recording.ts';
 
 /** The homes of a trial, the same for every method. */
@@ -36,6 +39,10 @@ export type MethodOutcome = {
   readonly found: readonly number[];
   /** [horizon] the same at the score that no more than `fixedFpr` of the null home-days reach. */
   readonly foundAtFixedFpr: readonly number[];
+  /** [horizon] the same at the score that none of them reaches. */
+  readonly foundAtZeroFpr: readonly number[];
+  /** Null homes of a day that are found, and [horizon] homes with it, where homes that calibrate set the score. */
+  readonly calibrated: { readonly falseAlarms: number; readonly found: readonly number[] };
   /** The null homes once more, by how often one looks; empty: it was not asked for. */
   readonly looks: readonly LookCount[];
 };
@@ -50,52 +57,64 @@ export type JudgeOptions = WindowOptions & {
   readonly units: Parts;
   readonly unitOf: ReadonlyMap<string, WorldUnit>;
   readonly countsLooks: boolean;
+  /** Of all units, for methods that look at packets. */
+  readonly traces: WorldTraces | undefined;
 };
 
 /** [horizon]: strongest window by then. */
 type Strongest = Float64Array;
 
-export function judgeMethod(fitted: FittedMethod, homes: TrialHomes, options: JudgeOptions):
-Omit<MethodOutcome, 'method'> {
+/** @param isCalibrated  as the method says; another one is calibrated besides, to be compared */
+export function judgeMethod(
+  fitted: FittedMethod, isCalibrated: boolean, homes: TrialHomes, usual: JudgeOptions,
+): Omit<MethodOutcome, 'method'> {
+  const options = { ...usual, windowMs: fitted.windowMs ?? usual.windowMs };
   const { measure, tokensOf, score } = createMeasure(fitted, options);
+  let ofCalibration: NullScores | undefined;
+  const nullScores = (): NullScores => ofCalibration ??= Float64Array.from(measure(homes.calibration), ofDay).sort();
   const decision = fitted.decide({
     budget: options.budget, seed: options.seed, units: options.units, tokensOf, homeCount: homes.calibration.length,
-    nullScores: () => Float64Array.from(measure(homes.calibration), ofDay).sort(),
+    nullScores,
   });
+  const calibrated = isCalibrated ? decision : decideConformally({ nullScores, budget: options.budget });
   const { group } = decision;
   const hasMember = ({ placements }: ComposedHome): boolean =>
     placements.some(({ recording: { unit } }) => group.includes(unit.deviceModel));
   const [withMember, nullHomes] = [homes.without.filter(hasMember), homes.without.filter((home) => !hasMember(home))];
   const [nullStrongest, ownStrongest] = [measure(nullHomes), measure(homes.with)];
-  const bound = boundOf(nullStrongest);
-  const horizons = options.horizonsMs.keys();
+  const countAbove = (share: number): number[] => {
+    const bound = boundOf(nullStrongest, share);
+    return options.horizonsMs.map((_, h) =>
+      ownStrongest.filter((strongest) => (strongest[h] as number) > bound).length);
+  };
   return {
     group, unfit: decision.unfit, nullHomes: nullHomes.length, positiveHomes: homes.with.length,
     falseAlarms: countFound(nullHomes, nullStrongest, decision),
     groupHomes: withMember.length, groupFound: countFound(withMember, measure(withMember), decision).at(-1) ?? 0,
     found: countFound(homes.with, ownStrongest, decision),
-    foundAtFixedFpr: [...horizons].map((h) =>
-      ownStrongest.filter((strongest) => (strongest[h] as number) > bound).length),
+    foundAtFixedFpr: countAbove(fixedFpr), foundAtZeroFpr: countAbove(0),
+    calibrated: {
+      falseAlarms: countFound(nullHomes, nullStrongest, calibrated).at(-1) ?? 0,
+      found: countFound(homes.with, ownStrongest, calibrated),
+    },
     looks: options.countsLooks ? countLooks(nullHomes, { ...options, tokensOf, score, decision }) : [],
   };
 }
 
 type Measure = (homes: readonly ComposedHome[]) => Strongest[];
 
-/** Tokens of a recording are gathered once, of a unit's flows worked out once. */
+/** Tokens of a recording are gathered once, of a unit's flows or packets worked out once. */
 function createMeasure(fitted: FittedMethod, options: JudgeOptions):
 { readonly measure: Measure; readonly tokensOf: (recording: Recording) => FlowTokens; readonly score: WindowScore } {
   const known = new Map<Recording, FlowTokens>();
-  const ofUnit = new Map<string, Uint32Array>();
+  const gather = createGatherer(fitted, options.traces);
   const tokensOf = (recording: Recording): FlowTokens => {
     const remembered = known.get(recording);
     if (remembered !== undefined) return remembered;
     const { device } = recording.unit;
     const unit = options.unitOf.get(device);
     assertInvariant(unit !== undefined, `a home with an unknown unit ${device}`);
-    const tokens = ofUnit.get(device) ?? fitted.tokensOf(unit.unit);
-    ofUnit.set(device, tokens);
-    const gathered = gatherTokens(recording, tokens);
+    const gathered = gather(recording, unit);
     known.set(recording, gathered);
     return gathered;
   };
@@ -109,6 +128,29 @@ function createMeasure(fitted: FittedMethod, options: JudgeOptions):
   return { measure, tokensOf, score };
 }
 
+function createGatherer(fitted: FittedMethod, traces: WorldTraces | undefined):
+(recording: Recording, unit: WorldUnit) => FlowTokens {
+  if ('tokensOf' in fitted) {
+    const ofUnit = new Map<WorldUnit, Uint32Array>();
+    return (recording, unit) => {
+      const tokens = ofUnit.get(unit) ?? fitted.tokensOf(unit.unit);
+      ofUnit.set(unit, tokens);
+      return gatherTokens(recording, tokens);
+    };
+  }
+  assertInvariant(traces !== undefined, 'packets are judged, and there are none');
+  const ofUnit = new Map<WorldUnit, FlowTokens>();
+  return (_, unit) => {
+    const known = ofUnit.get(unit);
+    if (known !== undefined) return known;
+    const { timeMs, token } = fitted.eventsOf(traces.traceOf(unit.unit, 'whole'), unit.unit);
+    // Every recording of a unit looks into all of its packets, by time.
+    const events: FlowTokens = { endMs: timeMs, token, leadMs: questionLeadMs };
+    ofUnit.set(unit, events);
+    return events;
+  };
+}
+
 /** [horizon] homes in which it is found by then. */
 function countFound(homes: readonly ComposedHome[], strongest: readonly Strongest[], decision: HomeDecision): number[] {
   const counts = new Array<number>(strongest[0]?.length ?? 0).fill(0);
@@ -120,10 +162,10 @@ function countFound(homes: readonly ComposedHome[], strongest: readonly Stronges
   return counts;
 }
 
-/** The score that more than `fixedFpr` of the homes reach; what lies above it is found. */
-function boundOf(strongest: readonly Strongest[]): number {
+/** The score that more than a share of the homes reach; what lies above it is found. */
+function boundOf(strongest: readonly Strongest[], share: number): number {
   const descending = Float64Array.from(strongest, ofDay).sort().reverse();
-  return Math.max(descending[Math.floor(fixedFpr * descending.length)] ?? 0, 0);
+  return Math.max(descending[Math.floor(share * descending.length)] ?? 0, 0);
 }
 
 function ofDay(strongest: Strongest): number {

@@ -8,7 +8,9 @@ import { copyRows, createFlowBatch, type FlowBatch } from '#flow';
 import { recordUnit, type UnitRecordings } from '../calibrate/calibration-units.ts';
 import type { DatasetManifest } from '../dataset/manifest.ts';
 import { loadLabFlows, type LabUnit } from '../evaluate/lab-flows.ts';
-import { listFlowTerms, type FlowTerms } from './methods/flow-terms.ts';
+import { listFlowTerms, type FlowTerms } from '../baseline/flow-terms.ts';
+import { loadWorldTraces, type WorldTraces } from '../baseline/world-traces.ts';
+import { hasTraces } from '../dataset/read-traces.ts';
 import { recordedMs } from './recording.ts';
 import type { RoleUnit } from './roles.ts';
 
@@ -19,12 +21,14 @@ export type LabWorld = {
   readonly manifest: DatasetManifest;
   readonly units: readonly WorldUnit[];
   readonly terms: FlowTerms;
+  /** Packets, where the data set has them. */
+  readonly traces: WorldTraces | undefined;
   readonly remarks: readonly string[];
   /** As a unit of a background library; its flows are the unit's, row by row, in batches that may be scored. */
   libraryUnitOf(unit: LabUnit): LibraryUnit;
 };
 
-/** @throws OperatorError  as `loadLabFlows` */
+/** @throws OperatorError  as `loadLabFlows`; the data set has traces of other flows */
 export async function loadWorld(folder: string): Promise<LabWorld> {
   const { manifest, units, remarks } = await loadLabFlows(folder);
   const libraryUnits = new Map<LabUnit, LibraryUnit>();
@@ -37,6 +41,7 @@ export async function loadWorld(folder: string): Promise<LabWorld> {
       return { ...role, unit, recordings };
     }),
     terms: listFlowTerms(units),
+    traces: hasTraces(folder) ? await loadWorldTraces(folder, units) : undefined,
     libraryUnitOf: (unit) => {
       const known = libraryUnits.get(unit);
       if (known !== undefined) return known;

@@ -4,15 +4,16 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OperatorError } from '#base';
 import { evidenceDefaults } from '#evidence';
 import type { FalseAlarmBudget } from '#verdict';
 import { writeFileWhole } from '../evaluate/cell-store.ts';
 import { curveMinutes, type HomesReport, type HomesResult } from './homes-report.ts';
-import { runTrial, trainModel, type TrialOptions, type TrialOutcome, type TrialTask } from './home-trial.ts';
+import { runTrial, trainModel, type TrialOutcome, type TrialTask } from './home-trial.ts';
 import { fixedFpr } from './judge-method.ts';
-import { describeModels, loadWorld, type LabWorld, type ModelTraffic } from './lab-world.ts';
-import { homeMethods } from './methods/registry.ts';
+import { loadWorld, type LabWorld, type ModelTraffic } from './lab-world.ts';
+import { chooseModels, describeSource, planTrials } from './plan-trials.ts';
+import { factsOf } from '../baseline/home-method.ts';
+import { methodsFor } from '../baseline/registry.ts';
 import {
   listOutcomes, summarizeBaseRates, summarizeCurves, summarizeLibrary, summarizeLooks, summarizeOverall,
   summarizeResults,
@@ -39,12 +40,13 @@ export type HomesOptions = {
   readonly onTrial?: (progress: HomesProgress) => void;
 };
 
-export type HomesProgress = { readonly finished: number; readonly all: number; readonly last: TrialTask };
+export type HomesProgress = { readonly finished: number; readonly all: number; readonly current: TrialTask };
 
 export const homesDefaults = {
   flowsMin: 200, seeds: 5, libraryShare: 1, homes: 2_000, calibrationHomes: 20_000,
 } as const;
 
+const noTraces = 'The data set has no traces: methods that look at names or packets are left out.';
 /** Parts of the library that are tried beside the whole, with the methods that need one. */
 const smallerShares: readonly number[] = [0.5, 0.25];
 
@@ -73,41 +75,21 @@ export function formatHomesResults(results: readonly HomesResult[]): string {
   return `[\n${results.map((result) => JSON.stringify(result)).join(',\n')}\n]\n`;
 }
 
-function chooseModels(world: LabWorld, { deviceModels, flowsMin }: HomesOptions): ModelTraffic[] {
-  const all = describeModels(world);
-  if (deviceModels.length > 0) {
-    return deviceModels.map((name) => {
-      const found = all.find(({ deviceModel }) => deviceModel === name);
-      if (found !== undefined) return found;
-      throw new OperatorError('bad-option', `The data set has no IoT device model ${name}; it has ` +
-        `${all.map(({ deviceModel }) => deviceModel).join(', ')}.`);
-    });
-  }
-  const chosen = all.filter(({ isContinuous, flows }) => isContinuous && flows >= flowsMin);
-  if (chosen.length > 0) return chosen;
-  throw new OperatorError('bad-option', `No IoT device model of the data set was recorded for two hours without a ` +
-    `pause and has ${flowsMin} flows: name some with --device-model.`);
-}
-
 function runTrials(world: LabWorld, models: readonly ModelTraffic[], options: HomesOptions): TrialOutcome[] {
-  const trialOptions: Omit<TrialOptions, 'countsLooks'> = {
-    methods: homeMethods, budget: options.budget,
-    windowMs: evidenceDefaults.windowMs, bucketMs: evidenceDefaults.bucketMs,
-    horizonsMs: curveMinutes.map((minutes) => minutes * 60_000), calibrationHomes: options.calibrationHomes,
-    nullHomes: options.homes, positiveHomes: Math.ceil(options.homes / 10), knowsAllModels: options.knowsAllModels,
-  };
+  const trialOptions = planTrials(world, options);
   const shares = [1, ...smallerShares].map((share) => share * options.libraryShare);
   const all = models.length * options.seeds * shares.length;
   const outcomes: TrialOutcome[] = [];
+  const ofLibrary = trialOptions.methods.filter(({ namesGroups }) => namesGroups);
   for (const { deviceModel } of models) {
     for (let seed = 1; seed <= options.seeds; seed++) {
       const trained = trainModel(world, deviceModel, { seed, natlensVersion: options.natlensVersion });
       for (const libraryShare of shares) {
         const task: TrialTask = { deviceModel, seed, libraryShare };
         const isWhole = libraryShare === options.libraryShare;
-        const methods = isWhole ? homeMethods : homeMethods.filter(({ namesGroups }) => namesGroups);
+        const methods = isWhole ? trialOptions.methods : ofLibrary;
+        options.onTrial?.({ finished: outcomes.length, all, current: task });
         outcomes.push(runTrial(world, trained, task, { ...trialOptions, methods, countsLooks: isWhole }));
-        options.onTrial?.({ finished: outcomes.length, all, last: task });
       }
     }
   }
@@ -121,26 +103,25 @@ type Found = {
 };
 
 function describe(world: LabWorld, { models, trials, options }: Found): HomesReport {
-  const { manifest: { name, isSimulated, note, devices } } = world;
   const outcomes = listOutcomes(trials);
   const ofWhole = outcomes.filter(({ libraryShare }) => libraryShare === options.libraryShare);
-  const results = summarizeResults(ofWhole, homeMethods, options.budget);
+  const methods = methodsFor(world);
+  const results = summarizeResults(ofWhole, methods, options.budget);
   return {
     format: 1, natlensVersion: options.natlensVersion,
-    dataset: {
-      name, isSimulated, note, devices: devices.length, flows: devices.reduce((sum, { flows }) => sum + flows, 0),
-    },
+    dataset: describeSource(world),
     settings: {
       seeds: options.seeds, libraryShare: options.libraryShare, falseAlarmsPerMonth: options.budget.perMonth,
       calibrationHomes: options.calibrationHomes, nullHomesPerSeed: options.homes,
       positiveHomesPerSeed: Math.ceil(options.homes / 10), windowMinutes: evidenceDefaults.windowMs / 60_000, fixedFpr,
       knowsAllModels: options.knowsAllModels,
     },
-    methods: homeMethods.map((method) => ({ name: method.name, meaning: method.meaning })),
-    deviceModels: models, results, overall: summarizeOverall(ofWhole, homeMethods), curveMinutes,
-    curves: summarizeCurves(ofWhole, homeMethods),
+    methods: methods.map(factsOf),
+    deviceModels: models, results, overall: summarizeOverall(ofWhole, methods), curveMinutes,
+    curves: summarizeCurves(ofWhole, methods),
     looks: summarizeLooks(ofWhole),
-    library: summarizeLibrary(outcomes, homeMethods.filter(({ namesGroups }) => namesGroups)),
-    baseRates: summarizeBaseRates(results, homeMethods), trials, remarks: world.remarks,
+    library: summarizeLibrary(outcomes, methods.filter(({ namesGroups }) => namesGroups)),
+    baseRates: summarizeBaseRates(results, methods), trials,
+    remarks: world.traces === undefined ? [noTraces, ...world.remarks] : world.remarks,
   };
 }

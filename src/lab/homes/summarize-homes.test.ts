@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { curveMinutes } from './homes-report.ts';
 import type { TrialOutcome } from './home-trial.ts';
 import type { MethodOutcome } from './judge-method.ts';
-import { homeMethods } from './methods/registry.ts';
+import { homeMethods } from '../baseline/registry.ts';
 import {
   listOutcomes, summarizeBaseRates, summarizeCurves, summarizeLibrary, summarizeLooks, summarizeOverall,
   summarizeResults,
@@ -20,6 +20,8 @@ function trial(seed: number, more: Partial<MethodOutcome> = {}, libraryShare = 1
   const outcome: MethodOutcome = {
     method: 'evidence', group: [], unfit: undefined, nullHomes: 1_000, falseAlarms: curveMinutes.map(() => 0),
     groupHomes: 0, groupFound: 0, positiveHomes: 100, found: from60(90), foundAtFixedFpr: from60(100),
+    foundAtZeroFpr: from60(90),
+    calibrated: { falseAlarms: 0, found: from60(90) },
     looks: [], ...more,
   };
   return {

@@ -6,7 +6,7 @@ import type { BaseRate, HomesCurve, HomesOverall, HomesResult, LibraryPoint, Loo
 import { curveMinutes, resultMinutes } from './homes-report.ts';
 import type { TrialOutcome } from './home-trial.ts';
 import type { MethodOutcome } from './judge-method.ts';
-import type { HomeMethod } from './methods/home-method.ts';
+import type { HomeMethod } from '../baseline/home-method.ts';
 
 /** One method in one trial. */
 type Outcome = MethodOutcome & Pick<TrialOutcome, 'deviceModel' | 'seed' | 'libraryShare' | 'units'>;
@@ -77,7 +77,7 @@ function isWithin(outcome: Outcome, promisedFpr: number): boolean {
  * The share of null home-days that are found. Its bound is the larger of the exact one over homes, and of what seeds
  * drawn anew show: homes of one seed are made of the same few units, and are no independent trials.
  */
-function measureFpr(seeds: readonly Alarms[]): Pick<HomesResult, 'measuredFpr' | 'fprUpper95' | 'nullHomes'> {
+export function measureFpr(seeds: readonly Alarms[]): Pick<HomesResult, 'measuredFpr' | 'fprUpper95' | 'nullHomes'> {
   const nullHomes = sum(seeds, (seed) => seed.nullHomes);
   const falseAlarms = sum(seeds, falseAlarmsOf);
   if (nullHomes === 0) return { measuredFpr: Number.NaN, fprUpper95: 1, nullHomes };

@@ -3,10 +3,10 @@
  * window is as strong as its most normal flow, so that the rule can be compared at other thresholds, too.
  */
 import { noToken } from '#evidence';
-import type { LabUnit } from '../../evaluate/lab-flows.ts';
-import type { LabWorld } from '../lab-world.ts';
+import type { LabUnit } from '../evaluate/lab-flows.ts';
+import type { LabWorld } from '../homes/lab-world.ts';
 import { decideByRule } from './decide.ts';
-import type { FittedMethod, HomeMethod, ScoredClassifier } from './home-method.ts';
+import { flowPrivacy, type FittedFlows, type FlowMethod, type ScoredClassifier } from './home-method.ts';
 import { createHighest } from './window-scores.ts';
 
 /** The percentile that decides where one must: the paper's best. */
@@ -34,7 +34,7 @@ export function tokensOfScores(
 }
 
 /** Accepted flows have the upper half of the levels, however their scores lie. */
-function fitOn(world: LabWorld, scored: ScoredClassifier): FittedMethod {
+function fitOn(world: LabWorld, scored: ScoredClassifier): FittedFlows {
   const threshold = acceptingThreshold(scored);
   const levelOf = (score: number): number => score <= threshold
     ? levels + Math.floor((1 - score / Math.max(threshold, Number.MIN_VALUE)) * (levels - 1))
@@ -48,17 +48,23 @@ function fitOn(world: LabWorld, scored: ScoredClassifier): FittedMethod {
   };
 }
 
-export const singleFlow: HomeMethod = {
+export const singleFlow: FlowMethod = {
   name: 'single-flow',
   meaning: 'One accepted flow decides: isolation forest, catalog paper, 10th percentile (Meidan et al. 2019).',
+  source: 'Meidan et al. 2019',
+  sees: 'flow records',
+  privacy: flowPrivacy,
   namesGroups: false,
   isCalibrated: false,
   learn: ({ world, paper }) => fitOn(world, paper()),
 };
 
-export const singleFlowOurs: HomeMethod = {
+export const singleFlowOurs: FlowMethod = {
   name: 'single-flow-natlens',
   meaning: 'One flow decides that the classifier of natlens train accepts, at the 10th percentile.',
+  source: 'Meidan et al. 2019, with the classifier of natlens',
+  sees: 'flow records',
+  privacy: flowPrivacy,
   namesGroups: false,
   isCalibrated: false,
   learn: ({ world, ours }) => fitOn(world, ours),

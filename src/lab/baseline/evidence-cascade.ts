@@ -9,14 +9,13 @@ import {
 } from '#feature';
 import type { FlowBatch } from '#flow';
 import { predictBoostedTrees, type BoostedTrees } from '#score';
-import { fitOn, learnOnce, matchFlows } from './evidence.ts';
-import type { HomeMethod } from './home-method.ts';
+import { evidenceFacts, fitOn, learnOnce, matchFlows } from './evidence.ts';
+import { type FlowMethod } from './home-method.ts';
 
-export const evidenceCascade: HomeMethod = {
+export const evidenceCascade: FlowMethod = {
   name: 'evidence-cascade',
   meaning: 'The same, where flows count that boosted trees do not take for those of other devices.',
-  namesGroups: true,
-  isCalibrated: true,
+  ...evidenceFacts,
   learn: (context, windows) => {
     const { fingerprint, accept } = learnOnce(context);
     const { ours: { classifier }, own, library, world } = context;

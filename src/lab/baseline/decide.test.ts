@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decideByRule, decideConformally } from './decide.ts';
+import { decideByRule, decideConformally, decideNever } from './decide.ts';
 import type { HomeDecision } from './home-method.ts';
 
 const decide = (scores: readonly number[], perMonth: number): HomeDecision =>
@@ -11,6 +11,12 @@ const decide = (scores: readonly number[], perMonth: number): HomeDecision =>
 test('a rule of one\'s own', () => {
   const { isPresent, unfit } = decideByRule(3);
   assert.deepEqual([isPresent(3, 0), isPresent(2.9, 0), unfit], [true, false, undefined]);
+  assert.deepEqual(decideByRule(3, ['a', 'b']).group, ['a', 'b']);
+});
+
+test('never', () => {
+  const { isPresent, group, unfit } = decideNever('few-names');
+  assert.deepEqual([isPresent(Infinity, 0), group, unfit], [false, [], 'few-names']);
 });
 
 test('with too few homes no score is enough', () => {

@@ -1,5 +1,5 @@
 /** Scores of windows that methods share: the sum over distinct tokens, the number of flows, the highest token. */
-import type { WindowScore } from '../home-windows.ts';
+import type { WindowScore } from '../homes/home-windows.ts';
 
 /** Sum of the weights of distinct tokens. Exact in any order where weights are multiples of a power of two. */
 export function createWeightSum(weights: readonly number[]): WindowScore {
@@ -60,13 +60,20 @@ export function createHighest(tokenCount: number): WindowScore {
   };
 }
 
+export type CosineOptions = {
+  /** [token]; of length 1. */
+  readonly profile: Float64Array;
+  /** [token] */
+  readonly idf: Float64Array;
+  /** What a term is worth that came so often, at least once; times its `idf`. */
+  readonly weighCount: (count: number) => number;
+};
+
 /**
- * Cosine between a window's terms, each `(1 + ln count) · idf`, and a profile. Terms outside of the profile are other
- * devices' and are left out: every home has others.
- *
- * @param profile, idf  [token]; the profile is of length 1
+ * Cosine between a window's terms and a profile. Terms outside of the profile are other devices' and are left out:
+ * every home has others.
  */
-export function createCosine(profile: Float64Array, idf: Float64Array): WindowScore {
+export function createCosine({ profile, idf, weighCount }: CosineOptions): WindowScore {
   const counts = new Uint32Array(profile.length);
   const shown = new Set<number>();
   return {
@@ -83,13 +90,15 @@ export function createCosine(profile: Float64Array, idf: Float64Array): WindowSc
       if (counts[token] === 0) shown.delete(token);
     },
     read: () => {
+      // Terms that came and went leave no trace of rounding: the sums are of what is there.
       let [product, square] = [0, 0];
       for (const token of shown) {
-        const term = (1 + Math.log(counts[token] as number)) * (idf[token] as number);
+        const term = weighCount(counts[token] as number) * (idf[token] as number);
         product += term * (profile[token] as number);
         square += term * term;
       }
-      return square === 0 ? 0 : product / Math.sqrt(square);
+      // Steps of 1e-9, so that windows of the same terms tie in whatever order those came.
+      return square === 0 ? 0 : Math.round(product / Math.sqrt(square) * 1e9) / 1e9;
     },
   };
 }

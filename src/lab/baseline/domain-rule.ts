@@ -6,14 +6,17 @@
 import { noToken } from '#evidence';
 import { decideByRule } from './decide.ts';
 import { tokensOfCodes } from './flow-terms.ts';
-import type { HomeMethod } from './home-method.ts';
+import { flowPrivacy, type FlowMethod } from './home-method.ts';
 import { createWeightSum } from './window-scores.ts';
 
 const destinationsMin = 3;
 
-export const domainRule: HomeMethod = {
+export const domainRule: FlowMethod = {
   name: 'domain-rule',
   meaning: 'Three of the layer-7 names with owner that training showed, or all where there are fewer, within an hour.',
+  source: 'Guo and Heidemann 2018; Saidi et al. 2020',
+  sees: 'flow records',
+  privacy: flowPrivacy,
   namesGroups: false,
   isCalibrated: false,
   learn: ({ ownUnits }) => {

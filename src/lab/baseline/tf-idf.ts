@@ -6,16 +6,19 @@ import { assertInvariant } from '#base';
 import { noToken } from '#evidence';
 import { decideConformally } from './decide.ts';
 import { tokensOfCodes } from './flow-terms.ts';
-import type { HomeMethod, LearnContext } from './home-method.ts';
+import { flowPrivacy, type FlowMethod, type LearnContext } from './home-method.ts';
 import { createCosine } from './window-scores.ts';
 
 const hourMs = 3_600_000;
 /** Terms of a profile at most, the heaviest. */
 const termsMax = 1_024;
 
-export const tfIdf: HomeMethod = {
+export const tfIdf: FlowMethod = {
   name: 'tf-idf',
   meaning: 'Cosine between the kinds of exchanges of an hour and those of the device model, by TF-IDF.',
+  source: 'Salton and Buckley 1988',
+  sees: 'flow records',
+  privacy: flowPrivacy,
   namesGroups: false,
   isCalibrated: true,
   learn: (context) => {
@@ -31,7 +34,7 @@ export const tfIdf: HomeMethod = {
     const idf = Float64Array.from(heaviest, (term) => term.idf);
     return {
       tokensOf: (unit) => tokensOfCodes(terms.of(unit), codes, noToken),
-      createScore: () => createCosine(profile, idf),
+      createScore: () => createCosine({ profile, idf, weighCount: (count) => 1 + Math.log(count) }),
       decide: decideConformally,
     };
   },

@@ -8,27 +8,33 @@ import { FingerprintMatcher, type Fingerprint } from '#evidence';
 import type { FlowBatch } from '#flow';
 import { acceptScores } from '#score';
 import { createDecisionRule } from '#verdict';
-import { learnGroup, type CalibrateOptions } from '../../calibrate/calibrate-classifier.ts';
-import { groupShare } from '../../calibrate/find-confusers.ts';
-import { HomeMeter } from '../../calibrate/null-homes.ts';
-import type { LabUnit } from '../../evaluate/lab-flows.ts';
-import { gatherTokens, type WindowOptions } from '../home-windows.ts';
-import { ownFloorOf, ownWindowScores } from '../own-windows.ts';
-import { createRecording } from '../recording.ts';
-import type { CalibrationInput, FittedMethod, HomeDecision, HomeMethod, LearnContext } from './home-method.ts';
+import { learnGroup, type CalibrateOptions } from '../calibrate/calibrate-classifier.ts';
+import { groupShare } from '../calibrate/find-confusers.ts';
+import { HomeMeter } from '../calibrate/null-homes.ts';
+import type { LabUnit } from '../evaluate/lab-flows.ts';
+import { gatherTokens, type WindowScore } from '../homes/home-windows.ts';
+import type { LabWorld } from '../homes/lab-world.ts';
+import { ownFloorOf, ownWindowScores } from '../homes/own-windows.ts';
+import { createRecording } from '../homes/recording.ts';
+import {
+  flowPrivacy, type CalibrationInput, type FittedFlows, type FlowMethod, type HomeDecision, type LearnContext,
+  type Windows,
+} from './home-method.ts';
 import { decidingPercentile } from './single-flow.ts';
 import { createWeightSum } from './window-scores.ts';
 
 /** Days of each other device model that are looked at to find out whether it is taken for the one looked for. */
 const confuserDays = 60;
 
-type Windows = Pick<WindowOptions, 'windowMs' | 'bucketMs'>;
+/** What reports say of all methods of evidence on flows. */
+export const evidenceFacts = {
+  source: 'natlens', sees: 'flow records', privacy: flowPrivacy, namesGroups: true, isCalibrated: true, isOurs: true,
+} as const;
 
-export const evidence: HomeMethod = {
+export const evidence: FlowMethod = {
   name: 'evidence',
   meaning: 'Distinct tokens of the fingerprint within an hour, weighed by how rare they are among other devices.',
-  namesGroups: true,
-  isCalibrated: true,
+  ...evidenceFacts,
   learn: (context, windows) => {
     const { fingerprint, accept } = learnOnce(context);
     return fitOn(context, fingerprint, windows, (batch) => matchFlows(fingerprint, batch, accept));
@@ -65,11 +71,14 @@ export function matchFlows(fingerprint: Fingerprint, batch: FlowBatch, accept: A
 
 /** @param match  [row of a batch]: token, or `noToken` */
 export function fitOn(
-  { world, ownUnits, deviceModel }: LearnContext, { tokens }: Fingerprint, windows: Windows,
-  match: (batch: FlowBatch) => Uint32Array,
-): FittedMethod {
-  const weights = tokens.map(({ weight }) => weight);
-  const tokensOf = (unit: LabUnit): Uint32Array => {
+  context: LearnContext, fingerprint: Fingerprint, windows: Windows, match: (batch: FlowBatch) => Uint32Array,
+): FittedFlows {
+  return fitTokens(context, sumOfWeights(fingerprint), windows, listTokens(context.world, match));
+}
+
+/** [row of a unit's flows]: what `match` says of its batches, one after the other. */
+export function listTokens(world: LabWorld, match: (batch: FlowBatch) => Uint32Array): (unit: LabUnit) => Uint32Array {
+  return (unit) => {
     const ofUnit = new Uint32Array(unit.flows.rowCount);
     let at = 0;
     for (const batch of world.libraryUnitOf(unit).flows) {
@@ -78,20 +87,34 @@ export function fitOn(
     }
     return ofUnit;
   };
+}
+
+/** What a window is worth, and the weights of what it is made of. */
+export type Worth = { readonly weights: readonly number[]; readonly createScore: () => WindowScore };
+
+export function sumOfWeights({ tokens }: Fingerprint): Worth {
+  const weights = tokens.map(({ weight }) => weight);
+  return { weights, createScore: () => createWeightSum(weights) };
+}
+
+/** @param tokensOf  [row of a unit's flows]: token, or `noToken` */
+export function fitTokens(
+  { ownUnits, deviceModel }: LearnContext, worth: Worth, windows: Windows, tokensOf: (unit: LabUnit) => Uint32Array,
+): FittedFlows {
   const ownScores = ownWindowScores(ownUnits.flatMap((unit) => {
     const { device, kind, train, validation } = unit.device;
     const recording = createRecording({ device, deviceModel, kind }, unit.flows, train, train + validation);
     return recording === undefined ? [] : { recording, tokens: gatherTokens(recording, tokensOf(unit)) };
-  }), createWeightSum(weights), windows);
-  const ownFloor = ownFloorOf(ownScores, weights);
+  }), worth.createScore(), windows);
+  const ownFloor = ownFloorOf(ownScores, worth.weights);
   return {
-    tokensOf, createScore: () => createWeightSum(weights),
-    decide: (input) => decide(input, { weights, ownFloor, deviceModel, windows }),
+    tokensOf, createScore: worth.createScore,
+    decide: (input) => decide(input, { worth, ownFloor, deviceModel, windows }),
   };
 }
 
 type Calibrated = {
-  readonly weights: readonly number[];
+  readonly worth: Worth;
   readonly ownFloor: number;
   readonly deviceModel: string;
   readonly windows: Windows;
@@ -100,9 +123,9 @@ type Calibrated = {
 /** As `natlens calibrate` learns the group and the null table, and as a detector decides with them. */
 function decide(
   { budget, seed, homeCount, units, tokensOf }: CalibrationInput,
-  { weights, ownFloor, deviceModel, windows }: Calibrated,
+  { worth, ownFloor, deviceModel, windows }: Calibrated,
 ): HomeDecision {
-  const meter = new HomeMeter({ weights, tokensOf }, windows);
+  const meter = new HomeMeter({ weights: worth.weights, score: worth.createScore(), tokensOf }, windows);
   const options: CalibrateOptions = {
     ...windows, seed, budget, expiresMs: Infinity, nullHomes: homeCount, testHomes: 0, positiveHomes: 0, confuserDays,
     usesLibrary: false,
