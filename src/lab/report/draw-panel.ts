@@ -49,7 +49,7 @@ export function drawPanel({ heading, subheading, description, ...options }: Pane
     (subheading === undefined ? '' : `<text x="4" y="31" text-anchor="start" fill="${colorOf('quiet')}">` +
       `${escapeText(shorten(subheading, width / letterWidth))}</text>`);
   const whole = `${subheading === undefined ? heading : `${heading}, ${subheading}`}. ${description}`;
-  return { svg: wrap(`${texts}${body}`, { width, height, description: whole }), width, height };
+  return { svg: drawSvg(`${texts}${body}`, { width, height, description: whole }), width, height };
 }
 
 /** A text that stays within a panel; whole it stands in the description. */
@@ -68,7 +68,7 @@ export function drawLegend(labels: readonly string[], width = panelWidth): Panel
       `${dash === '' ? '' : ` stroke-dasharray="${dash}"`} />` +
       symbolAt(i, 26, y) + `<text x="56" y="${y + 4}" text-anchor="start">${escapeText(label)}</text>`;
   }).join('');
-  return { svg: wrap(rows, { width, height, description: `Legend: ${labels.join(', ')}` }), width, height };
+  return { svg: drawSvg(rows, { width, height, description: `Legend: ${labels.join(', ')}` }), width, height };
 }
 
 /** The symbol of a series, drawn by Plot as it draws it in panels. */
@@ -90,9 +90,10 @@ function cleanDrawing(svg: string): string {
       attribute.replace(/-?\d+\.\d\d+/g, (digits) => String(Number(Number(digits).toFixed(1)))));
 }
 
-type WrapOptions = { readonly width: number; readonly height: number; readonly description: string };
+export type WrapOptions = { readonly width: number; readonly height: number; readonly description: string };
 
-function wrap(body: string, { width, height, description }: WrapOptions): string {
+/** An SVG in the letters and colours of the page around it. */
+export function drawSvg(body: string, { width, height, description }: WrapOptions): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" ` +
     `height="${height}" role="img" aria-label="${escapeText(description)}" font-family="system-ui, sans-serif" ` +
     `font-size="${fontSize}" text-anchor="middle" fill="${colorOf('ink')}" color="${colorOf('ink')}">${body}</svg>`;
@@ -122,7 +123,7 @@ export function composeSheet({ title, legend, panels }: Figure, origin: string):
   body += `<text x="${gap}" y="${y + 4}" text-anchor="start" fill="${colorOf('quiet')}">${escapeText(origin)}</text>`;
   y += 20;
   const paper = `<rect width="${width}" height="${y}" fill="${colorOf('paper')}" />`;
-  return fixColors(wrap(paper + body, { width, height: y, description: title }));
+  return fixColors(drawSvg(paper + body, { width, height: y, description: title }));
 }
 
 function place({ svg }: Panel, x: number, y: number): string {

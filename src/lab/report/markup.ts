@@ -70,22 +70,36 @@ export function sayEstimate({ mean, interval }: Estimate, format: (value: number
   return interval === undefined ? format(mean) : `${format(mean)} [${format(interval[0])}–${format(interval[1])}]`;
 }
 
+/** A cell's HTML, and a class of the style sheet where it has one. */
+export type Cell = string | { readonly html: string; readonly className: string };
+
+/** Shares of false alarms are small: `0.0001`, `2.5e-5`. */
+export function formatNumberShare(share: number): string {
+  return share < 0.001 && share > 0 ? share.toExponential(1) : formatShare(share);
+}
+
 export type TableParts = {
   readonly caption: string;
   /** Headings, with their HTML; the first column names the row. */
   readonly headings: readonly string[];
-  /** Cells, with their HTML. */
-  readonly rows: readonly (readonly string[])[];
+  readonly rows: readonly (readonly Cell[])[];
   /** Columns of text, which stand to the left; the first always does. */
   readonly textColumns?: readonly number[];
+  /** [row]: its class in the style sheet, or the empty text. */
+  readonly rowClasses?: readonly string[];
 };
 
 /** A table in a box of its own that scrolls when the page is narrow. `caption` is HTML. */
-export function formatTable({ caption, headings, rows, textColumns = [] }: TableParts): string {
+export function formatTable({ caption, headings, rows, textColumns = [], rowClasses = [] }: TableParts): string {
   const isText = (column: number): string => textColumns.includes(column) ? ' class="text"' : '';
   const head = headings.map((heading, i) => `<th scope="col"${isText(i)}>${heading}</th>`).join('');
-  const body = rows.map((cells) => `<tr>${cells.map((cell, i) =>
-    i === 0 ? `<th scope="row">${cell}</th>` : `<td${isText(i)}>${cell}</td>`).join('')}</tr>`).join('\n');
+  const classOf = (row: number): string => (rowClasses[row] ?? '') === '' ? '' : ` class="${rowClasses[row]}"`;
+  const formatCell = (cell: Cell, i: number): string => {
+    const html = typeof cell === 'string' ? cell : cell.html;
+    if (i === 0) return `<th scope="row">${html}</th>`;
+    return `<td${typeof cell === 'string' ? isText(i) : ` class="${cell.className}"`}>${html}</td>`;
+  };
+  const body = rows.map((cells, row) => `<tr${classOf(row)}>${cells.map(formatCell).join('')}</tr>`).join('\n');
   const label = escapeText(caption.replace(/<[^>]*>/g, '').slice(0, 80));
   return `<div class="scroll" role="region" tabindex="0" aria-label="Table: ${label}"><table>\n` +
     `<caption>${caption}</caption>\n` +

@@ -3,18 +3,18 @@
  * Okabe and Ito 2008, darkened or lightened until they stand 3:1 from the paper behind them (WCAG 2.1, 1.4.11).
  */
 
-export type ColorName = 'paper' | 'ink' | 'quiet' | 'line' | 'tint' | 'warn' | 'heat' | 'on-heat' |
+export type ColorName = 'paper' | 'ink' | 'quiet' | 'line' | 'tint' | 'warn' | 'worst' | 'heat' | 'on-heat' |
   's1' | 's2' | 's3' | 's4' | 's5' | 's6';
 
 export const lightColors: Readonly<Record<ColorName, string>> = {
   paper: '#ffffff', ink: '#1a1d21', quiet: '#555c66', line: '#d5d9de', tint: '#f3f5f7', warn: '#9a3412',
-  heat: '#0061a1', 'on-heat': '#ffffff',
+  worst: '#c4122f', heat: '#0061a1', 'on-heat': '#ffffff',
   s1: '#0072b2', s2: '#c25200', s3: '#00795a', s4: '#a3457f', s5: '#7d6600', s6: '#4b5563',
 };
 
 export const darkColors: Readonly<Record<ColorName, string>> = {
   paper: '#14171b', ink: '#e8eaed', quiet: '#a8b0ba', line: '#3a4048', tint: '#1e2227', warn: '#fdba74',
-  heat: '#6cc0f5', 'on-heat': '#0b1116',
+  worst: '#ff7081', heat: '#6cc0f5', 'on-heat': '#0b1116',
   s1: '#56b4e9', s2: '#f59b4a', s3: '#35c99f', s4: '#e6a3cb', s5: '#e8d94a', s6: '#c3c9d1',
 };
 

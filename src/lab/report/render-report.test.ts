@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { findOpenings, findUnbalanced, savedFigures } from '../../../test/support/page-checks.ts';
 import { makeReportSample } from '../../../test/support/report-sample.ts';
 import type { ExperimentReport } from '../evaluate/results.ts';
 import { formatCount } from './markup.ts';
@@ -13,39 +14,6 @@ import { summarizeContenders } from './summarize-results.ts';
 
 const sample = makeReportSample();
 const page = renderReport(sample);
-
-/** Tags that do not close, or close what is not open. HTML's void elements need no end. */
-function findUnbalanced(text: string): string[] {
-  const open: string[] = [];
-  const faults: string[] = [];
-  for (const [, end, name = '', , selfEnd] of
-    text.matchAll(/<(\/?)([a-zA-Z][\w-]*)((?:\s+[\w:-]+(?:="[^"<]*")?)*)\s*(\/?)>/g)) {
-    if (/^(?:meta|br|wbr|link|img)$/.test(name) || selfEnd === '/') continue;
-    if (end === '') open.push(name);
-    else if (open.pop() !== name) faults.push(`</${name}>`);
-  }
-  const stray = text.replace(/<style>[\s\S]*?<\/style>/g, '').replace(/^<!doctype html>/, '')
-    .replace(/<(\/?)([a-zA-Z][\w-]*)((?:\s+[\w:-]+(?:="[^"<]*")?)*)\s*(\/?)>/g, '');
-  return [...faults, ...open.map((name) => `<${name}>`), ...(stray.match(/.{0,20}[<>].{0,20}/g) ?? [])];
-}
-
-/**
- * Where a page would fetch something, run something, or style itself past its policy. Saved figures are looked into.
- */
-function findOpenings(html: string): string[] {
-  const files = savedFigures(html);
-  return [html.replace(/href="data:[^"]*"/g, ''), ...files].flatMap((text) => [
-    ...text.matchAll(/<(?:script|link|img|iframe|object|embed|base|form|image|use|foreignObject)\b[^>]*>/gi),
-    ...text.matchAll(/\b(?:src|srcset|action|poster|data|xlink:href|on\w+|style)\s*=\s*"[^"]*"/gi),
-    ...text.matchAll(/\bhref="(?!#)[^"]*"/gi),
-    ...text.matchAll(/url\(|@import|javascript:|(?<!xmlns=")https?:\/\//gi),
-  ].map(([found]) => found));
-}
-
-function savedFigures(html: string): string[] {
-  return [...html.matchAll(/<a download="[\w-]+\.svg" href="data:image\/svg\+xml;base64,([^"]+)"/g)]
-    .map((match) => Buffer.from(match[1] as string, 'base64').toString());
-}
 
 const figuresOf = (html: string): string[] => html.match(/<figure[\s\S]*?<\/figure>/g) ?? [];
 

@@ -56,6 +56,7 @@ figcaption strong{color:var(--ink);font-size:16px;display:block}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:20px}
 .panels svg{display:block;max-width:100%;height:auto}
 .wide svg{display:block}
+.legend{overflow-x:auto}
 .legend svg{display:block;margin-bottom:8px}
 svg text{white-space:pre}
 .save{font-size:13px;margin-top:8px}

@@ -2,7 +2,7 @@
 import { looseFpr } from '../homes/count-looks.ts';
 import type { HomesReport, HomesResult } from '../homes/homes-report.ts';
 import {
-  breakName, countOf, escapeText, formatCount, formatNumber, formatShare, formatTable, unknownText,
+  breakName, countOf, escapeText, formatCount, formatNumber, formatNumberShare, formatShare, formatTable, unknownText,
 } from './markup.ts';
 
 const minutesOf = (results: readonly HomesResult[]): number[] =>
@@ -44,11 +44,6 @@ export function formatMethods({ methods, results, overall, settings }: HomesRepo
 function formatPromise(result: HomesResult | undefined): string {
   const promised = result?.promisedFpr ?? undefined;
   return promised === undefined ? unknownText : formatNumberShare(promised);
-}
-
-/** Promises are small: `0.0001`. */
-function formatNumberShare(share: number): string {
-  return share < 0.001 && share > 0 ? share.toExponential(1) : formatShare(share);
 }
 
 /** The device model that each of our methods does worst on. */

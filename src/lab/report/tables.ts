@@ -66,7 +66,8 @@ export function formatSummaryTable(contenders: readonly Contender[]): string {
         ...measures.map((measure) => measure.published)],
       ...ours,
     ],
-  }).replace('<tbody>\n<tr>', '<tbody>\n<tr class="published">');
+    rowClasses: ['published'],
+  });
 }
 
 /** The paper's Table 3 for one contender: a row per device model. */
