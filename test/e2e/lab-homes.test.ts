@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { HomesReport, HomesResult } from '#lab';
+import { homeMethods } from '../../src/lab/baseline/registry.ts';
 import { runNatlens } from '../support/natlens-process.ts';
 
 let folder = '';
@@ -35,8 +36,13 @@ test('one call builds the data set, tries all methods, and leaves what it promis
   const results = JSON.parse(text) as HomesResult[];
   assert.equal(read('out/results.json'), text);
   const methods = [...new Set(results.map(({ method }) => method))];
-  assert.deepEqual(methods, ['single-flow', 'single-flow-natlens', 'k-of-n', 'domain-rule', 'tf-idf', 'evidence',
-    'evidence-cascade']);
+  // Of the data set that it builds, all: it has packets.
+  assert.deepEqual(methods, homeMethods.map(({ name }) => name));
+  assert.deepEqual([methods[0], ...methods.slice(-2)], ['single-flow', 'evidence', 'evidence-cascade']);
+  for (const name of ['k-of-n', 'domain-rule', 'tf-idf', 'dns-domains', 'iot-finder-names', 'dedicated-destinations',
+    'flow-trees', 'flow-trees-closed', 'one-class-svm-hits', 'local-outlier-factor-hits', 'packet-slope']) {
+    assert.ok(methods.includes(name), name);
+  }
   assert.equal(results.length, methods.length * models.length * 4);
   for (const [i, result] of results.entries()) {
     assert.deepEqual(Object.keys(result).slice(0, 11), ['method', 'deviceModel', 'windowMinutes', 'promisedFpr',
@@ -58,15 +64,23 @@ test('the page is whole: every section, no script, nothing fetched; the data are
   const report = JSON.parse(read('out/report.json')) as HomesReport;
   assert.deepEqual(report.results, JSON.parse(read('out/results.json')));
   assert.equal(report.dataset.isSimulated, true);
-  assert.equal(report.curves.length, 7);
-  assert.deepEqual(report.library.map(({ libraryShare }) => libraryShare), [0.25, 0.5, 1, 0.25, 0.5, 1]);
-  for (const method of ['k-of-n', 'tf-idf', 'evidence', 'evidence-cascade']) {
+  assert.deepEqual(report.curves.map(({ method }) => method), homeMethods.map(({ name }) => name));
+  assert.equal(new Set(homeMethods.map(({ name }) => name)).size, homeMethods.length);
+  const grouping = homeMethods.filter(({ namesGroups }) => namesGroups);
+  assert.ok(grouping.length >= 3);
+  assert.deepEqual(report.library.map(({ method, libraryShare }) => [method, libraryShare]),
+    grouping.flatMap(({ name }) => [0.25, 0.5, 1].map((share) => [name, share])));
+  const calibrated = homeMethods.filter(({ isCalibrated }) => isCalibrated).map(({ name }) => name);
+  assert.deepEqual([...new Set(report.looks.map(({ method }) => method))].sort(), calibrated.toSorted());
+  assert.ok(calibrated.includes('flow-trees') && calibrated.includes('evidence'));
+  for (const method of calibrated) {
     const looks = report.looks.filter((point) => point.method === method);
     assert.deepEqual(looks.map(({ calibratedOn, lookMinutes }) => [calibratedOn, lookMinutes]),
       ['home-days', 'home-days', 'single windows'].flatMap((on) => [[on, 1], [on, 60]]));
     for (const [i, { measuredFpr }] of looks.entries()) {
-      // Minutes come first: hours find no other homes, as scores only grow with flows. A cosine does not.
-      if (i % 2 === 1 && method !== 'tf-idf') assert.ok(measuredFpr <= (looks[i - 1]?.measuredFpr ?? 0));
+      // Minutes come first: hours find no other homes, as scores only grow with flows. Cosines do not.
+      if (i % 2 === 0 || /^(?:tf-idf|iot-finder)/.test(method)) continue;
+      assert.ok(measuredFpr <= (looks[i - 1]?.measuredFpr ?? 0));
     }
     assert.equal(looks[0]?.measuredFpr, report.overall.find((point) => point.method === method)?.measuredFpr);
   }
@@ -90,13 +104,21 @@ test('again it is the same, to the last byte, and people get a table', () => {
   for (const name of [...models, 'evidence-cascade', 'report.html']) assert.ok(table.includes(name), table);
 });
 
-test('with too few homes what counts all homes promises nothing and finds nothing', () => {
-  const results = JSON.parse(run('lab', 'homes', 'out/dataset', '--out', 'few', '--seeds', '1', '--homes', '50',
+test('with too few homes what counts all homes promises nothing; without packets nothing looks at them', () => {
+  run('lab', 'build', '--inventory', 'lab/inventory.csv', '--out', 'plain');
+  const results = JSON.parse(run('lab', 'homes', 'plain', '--out', 'few', '--seeds', '1', '--homes', '50',
     '--calibration-homes', '100', '--device-model', 'socket.Efergy.Ego', '--json')) as HomesResult[];
+  const counting = ['k-of-n', 'tf-idf', 'flow-trees', 'flow-trees-closed', 'one-class-svm-hits',
+    'local-outlier-factor-hits'];
+  for (const name of counting) assert.ok(results.some(({ method }) => method === name), name);
   for (const { method, verdict, tpr, measuredFpr, unfit } of results) {
-    if (!['k-of-n', 'tf-idf'].includes(method)) continue;
+    if (!counting.includes(method)) continue;
     assert.deepEqual([verdict, tpr, measuredFpr, unfit], ['unfit', 0, 0, { 'few-home-days': 1 }]);
   }
+  const { methods, remarks } = JSON.parse(read('few/report.json')) as HomesReport;
+  assert.deepEqual(methods.map(({ name }) => name),
+    homeMethods.filter(({ sees }) => sees === 'flow records').map(({ name }) => name));
+  assert.ok(methods.length < homeMethods.length && remarks.some((remark) => /has no traces/.test(remark)));
 });
 
 test('what does not fit is said in one sentence, with exit code 2', () => {

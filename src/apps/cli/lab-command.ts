@@ -39,6 +39,10 @@ const verbs: readonly {
     load: async () => (await import('./lab-homes-command.ts')).configureLabHomes,
   },
   {
+    name: 'compare', summary: 'hold methods against each other, on packets and flows of the same homes',
+    load: async () => (await import('./lab-compare-command.ts')).configureLabCompare,
+  },
+  {
     name: 'drift', summary: 'say since when a classifier does not fit its device model any more',
     load: async () => (await import('./lab-drift-command.ts')).configureLabDrift,
   },

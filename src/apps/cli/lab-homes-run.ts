@@ -1,43 +1,16 @@
 /** One run of `natlens lab homes`: builds the data set if asked to, tries the methods, shows the table. */
-import { join } from 'node:path';
 import { formatCount, formatTable, readVersion } from '#base';
-import { dropTemporaryFiles } from '#flow/files';
 import { runHomes, type HomesReport, type HomesResult } from '#lab';
-import { cleanUpOnSignal } from './interruption.ts';
-import { runLabBuild } from './lab-build-command.ts';
 import type { LabHomesOptions } from './lab-homes-command.ts';
-import { makeFolder } from './make-folder.ts';
-import { Progress } from './progress.ts';
+import { runTrials } from './lab-trial-options.ts';
 
-/**
- * Runs `natlens lab homes`.
- *
- * @param dataset  folder of a data set; undefined: it is built from `options.inventory`
- * @throws OperatorError     an input cannot be read, an option does not fit it
- * @throws EnvironmentError  the disk failed, libndpi is absent
- */
+/** Runs `natlens lab homes`. @throws OperatorError, EnvironmentError  as `runTrials` */
 export async function runLabHomes(dataset: string | undefined, options: LabHomesOptions): Promise<HomesReport> {
-  const folder = dataset ?? join(options.out, 'dataset');
-  if (options.inventory !== undefined) {
-    await runLabBuild({ ...options, inventory: options.inventory, out: folder });
-  }
-  // Before minutes of work, not after them.
-  makeFolder(options.out);
-  const forgetCleanUp = cleanUpOnSignal(dropTemporaryFiles);
-  const progress = new Progress(options.quiet === true);
-  try {
-    return await runHomes({
-      dataset: folder, out: options.out, deviceModels: options.deviceModel, flowsMin: options.minFlows,
-      seeds: options.seeds, libraryShare: options.libraryShare, budget: { perMonth: options.falseAlarms },
-      homes: options.homes, calibrationHomes: options.calibrationHomes, knowsAllModels: options.knownModels === true,
-      natlensVersion: readVersion(),
-      onTrial: ({ finished, all, last }) => progress.tick(() => `natlens: ${finished} of ${all} trials: ` +
-        `${last.deviceModel}, seed ${last.seed}, ${formatCount(progress.seconds)} s`),
-    });
-  } finally {
-    progress.end();
-    forgetCleanUp();
-  }
+  return runTrials(dataset, options, (input, progress) => runHomes({
+    ...input, libraryShare: options.libraryShare, natlensVersion: readVersion(),
+    onTrial: ({ finished, all, current }) => progress.tick(() => `natlens: ${finished} of ${all} trials: ` +
+      `${current.deviceModel}, seed ${current.seed}, ${formatCount(progress.seconds)} s`),
+  }));
 }
 
 /** The tables for people: all device models together, and those of our best method one by one. */

@@ -54,7 +54,8 @@ class ParquetTable implements TableSink {
     this.#target = target;
     this.#columns = columns;
     const schema: SchemaElement[] = [{ name: 'scores', num_children: columns.length }, ...columns.map(schemaElement)];
-    this.#parquet = new ParquetWriter({ writer: this.#writer, schema, createdBy: 'natlens' });
+    // This writer was seen to give a column the range of another, which a query engine would believe.
+    this.#parquet = new ParquetWriter({ writer: this.#writer, schema, statistics: false, createdBy: 'natlens' });
   }
 
   get bytesWritten(): number {

@@ -56,5 +56,7 @@ function formatParquet(results: readonly ExperimentResult[], withTimes: boolean)
       text('confusers', ({ confusers }) => JSON.stringify(confusers)),
       text('unfit', ({ unfit }) => JSON.stringify(unfit)),
     ],
+    // This writer was seen to give a column the range of another, which a query engine would believe.
+    statistics: false,
   }));
 }
