@@ -10,7 +10,7 @@ import type { WindowScore } from '../homes/home-windows.ts';
 import { learnHomeRule } from './dedicated-destinations-homes.ts';
 import { evidenceFacts, fitTokens, learnOnce, listTokens, matchFlows, sumOfWeights, type Worth } from './evidence.ts';
 import { listFlowTokens } from './flow-destinations.ts';
-import { type FlowMethod } from './home-method.ts';
+import type { FlowMethod } from './home-method.ts';
 
 export const evidenceDestinations: FlowMethod = {
   name: 'evidence-destinations',

@@ -3,6 +3,7 @@
  * scores of windows. What does not depend on the method is left out: decoding, layer-7 names, texts of terms.
  */
 import { assertInvariant, cpuSeconds, Random } from '#base';
+import type { DeviceTrace } from '../baseline/device-trace.ts';
 import { questionLeadMs } from '../baseline/home-trace.ts';
 import type { FittedMethod } from '../baseline/home-method.ts';
 import { composeHome, dayMs } from '../homes/compose-homes.ts';
@@ -14,7 +15,29 @@ import type { Recording } from '../homes/recording.ts';
 const homesMeasured = 200;
 
 /**
- * @param fitted  has judged nothing yet: what it remembers would cost it nothing
+ * The world with traces that nobody has looked at: what was worked out for a trace before is remembered with it, and
+ * would cost nothing.
+ */
+export function forgetTraces(world: LabWorld): LabWorld {
+  const { traces } = world;
+  if (traces === undefined) return world;
+  const copies = new Map<DeviceTrace, DeviceTrace>();
+  return {
+    ...world,
+    traces: {
+      ...traces,
+      traceOf: (unit, part) => {
+        const trace = traces.traceOf(unit, part);
+        const copy = copies.get(trace) ?? { ...trace };
+        copies.set(trace, copy);
+        return copy;
+      },
+    },
+  };
+}
+
+/**
+ * @param fitted  learned in this world, and has judged nothing yet: what it remembers would cost it nothing
  * @returns       milliseconds a home and day, of homes of all units
  */
 export function measureCost(fitted: FittedMethod, world: LabWorld, options: Omit<WindowOptions, 'horizonsMs'>): number {
@@ -43,7 +66,6 @@ export function measureCost(fitted: FittedMethod, world: LabWorld, options: Omit
 function judge(fitted: FittedMethod, { traces }: LabWorld, { unit, recordings }: WorldUnit): FlowTokens {
   if ('tokensOf' in fitted) return gatherTokens(recordings.whole as Recording, fitted.tokensOf(unit));
   assertInvariant(traces !== undefined, 'packets are judged, and there are none');
-  // Another object: what was worked out for a trace before is remembered with it, and would cost nothing.
-  const { timeMs, token } = fitted.eventsOf({ ...traces.traceOf(unit, 'whole') }, unit);
+  const { timeMs, token } = fitted.eventsOf(traces.traceOf(unit, 'whole'), unit);
   return { endMs: timeMs, token, leadMs: questionLeadMs };
 }

@@ -19,7 +19,7 @@ import { loadWorld, type LabWorld, type ModelTraffic } from '../homes/lab-world.
 import { chooseModels, describeSource, planTrials, type ChosenModels, type TrialPlan } from '../homes/plan-trials.ts';
 import { assignRoles, unitsOfRole } from '../homes/roles.ts';
 import type { CompareReport } from './compare-report.ts';
-import { measureCost } from './measure-cost.ts';
+import { forgetTraces, measureCost } from './measure-cost.ts';
 import { findWorstModel, sayWinner, summarizeCompare } from './summarize-compare.ts';
 
 export type CompareOptions = ChosenModels & TrialPlan & {
@@ -99,7 +99,9 @@ function measureCosts(
   const library = unitsOfRole(world.units, assignRoles(world.units, task), 'library').map(({ unit }) => unit);
   return new Map(plan.methods.map((method) => {
     const trained = trainModel(world, deviceModel, { seed: task.seed, natlensVersion });
-    return [method.name, measureCost(learnMethod(method, { ...trained, world, library }, plan), world, plan)];
+    const unseen = forgetTraces(world);
+    const fitted = learnMethod(method, { ...trained, world: unseen, library }, plan);
+    return [method.name, measureCost(fitted, unseen, plan)];
   }));
 }
 
